@@ -196,9 +196,11 @@ void MediaPath::settle_audio(MediaSide from, const sip::SdpSession& said, std::s
   }
 }
 
-Result<std::string> MediaPath::play_early(const SessionBody& offer,
-                                          const MediaSettingsPair& settings,
-                                          const AudioPlaylist& playlist, const MediaPlay& how) {
+/// The stream that can be played on to the caller, and the description of it. `is_new`: made for
+/// this offer, whatever was shown before.
+Result<MediaSession*> MediaPath::describe_own(const SessionBody& offer,
+                                              const MediaSettingsPair& settings, bool is_new,
+                                              std::string& description) {
   const auto session = sip::parse_sdp(offer.bytes);
   if (!session) return session.error();
   const sip::SdpMedia* const audio = session->first_audio();
@@ -212,13 +214,13 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
   MediaSession& stream = streams_[index];
   const std::string shown(last_sent_[0]);
   MediaAudio wire;
-  Result<std::string> description = shown;
+  description = shown;
   const SocketAddress ours = stream.local_rtp(MediaSide::caller);
   const auto before = sip::parse_sdp(shown);
   // What it was shown of another vendor's may have led past the relay, or had keys of that one.
   const bool is_encrypted = has_keys && keys_[index].is_encrypted(MediaSide::caller);
-  if (before && index < before->media_count && before->media[index].address == ours.ip &&
-      before->media[index].port == ours.port &&
+  if (!is_new && before && index < before->media_count &&
+      before->media[index].address == ours.ip && before->media[index].port == ours.port &&
       (before->media[index].has_crypto || before->media[index].has_dtls) == is_encrypted) {
     wire = audio_of(before->media[index]);
   } else {
@@ -228,15 +230,14 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     for (sip::SdpStreamEdit& other_stream : edit.streams)
       other_stream.is_refused = true;
     sip::SdpStreamEdit& edited = edit.streams[index];
-    std::string_view events, format;
-    for (const sip::SdpCodec& codec : sip::sdp_codecs(*audio)) {
+    std::string_view format;
+    const std::vector<sip::SdpCodec> formats = sip::sdp_codecs(*audio);
+    for (const sip::SdpCodec& codec : formats) {
       const bool is_listed =
           list.empty() || std::any_of(list.begin(), list.end(), [&](const CodecName& known) {
             return known.name == registered_codec_name(codec.name);
           });
-      if (sip::equals_ignoring_case(codec.name, "telephone-event")) {
-        if (events.empty()) events = codec.format;
-      } else if (is_listed && !codec.name.empty() && codec.clock_rate_hz != 0) {
+      if (is_listed && !codec.name.empty() && codec.clock_rate_hz != 0) {
         // The first that costs little and that every vendor has; the answer is likely to have it.
         auto known = find_audio_codec(codec.name, codec.clock_rate_hz);
         if (known == nullptr || (wire.codec != nullptr &&
@@ -250,37 +251,73 @@ Result<std::string> MediaPath::play_early(const SessionBody& offer,
     }
     if (wire.codec != nullptr) {
       edited.formats.push_back(format);
-      if (!events.empty()) edited.formats.push_back(events);
+      const auto* const events = sip::events_beside(std::span<const sip::SdpCodec>(formats),
+                                                    wire.codec->facts().clock_rate_hz);
+      if (events != nullptr) edited.formats.push_back(events->format);
       edited.is_refused = false;
       edited.address = ours.ip;
       edited.port = ours.port;
       if (has_keys) {
         if (auto answered = answer_keys(index, settings, edit); !answered) return answered.error();
       }
-      description = show_own_answer(*session, edit);
+      auto own = show_own_answer(*session, edit);
+      if (!own) return own.error();
+      description = std::move(*own);
     }
   }
   if (wire.codec == nullptr)
     return Error{ErrorCode::unsupported, "the caller offered no codec that can be played in"};
-  if (!description) return description;
-  if (!stream.has_audio()) {
+  if (is_new || !stream.has_audio()) {
     MediaAudio of_caller = wire;
     of_caller.hears_tones = settings[0].hears_tones;
     if (auto set = stream.set_audio(of_caller, wire); !set) return set.error();
   }
   if (audio_plan_ == nullptr) audio_plan_ = std::make_unique<AudioPlan>();  // an answer ends it
-  if (playlist.is_empty()) {  // then no callee's description says what the caller may send
-    const auto own = sip::parse_sdp(*description);
-    const MediaAudio said =
-        own && index < own->media_count ? audio_of(own->media[index]) : MediaAudio();
-    std::vector<std::uint8_t> types{wire.payload_type}, keys;
-    if (said.events_type >= 0) keys.push_back(static_cast<std::uint8_t>(said.events_type));
-    types.insert(types.end(), keys.begin(), keys.end());
-    if (auto set = stream.set_payloads(MediaSide::caller, types, keys); !set) return set.error();
-    return description;
-  }
-  if (auto played = stream.play(MediaSide::caller, playlist, how); !played) return played.error();
+  return &stream;
+}
+
+Result<std::string> MediaPath::play_early(const SessionBody& offer,
+                                          const MediaSettingsPair& settings,
+                                          const AudioPlaylist& playlist, const MediaPlay& how) {
+  std::string description;
+  auto stream = describe_own(offer, settings, false, description);
+  if (!stream) return stream.error();
+  if (auto played = (*stream)->play(MediaSide::caller, playlist, how); !played)
+    return played.error();
   return description;
+}
+
+Result<std::string> MediaPath::answer_alone(const SessionBody& offer,
+                                            const MediaSettingsPair& settings) {
+  std::string description;
+  if (auto stream = describe_own(offer, settings, true, description); !stream)
+    return stream.error();
+  if (auto heard = hear_alone(description); !heard) return heard.error();
+  // Whoever sends to the free side would be heard, and hear the caller.
+  if (described_[index_of(MediaSide::callee)].targets.empty()) {
+    MediaSources nobody;
+    nobody.allow_set.emplace();
+    fence(MediaSide::callee, nobody);
+  }
+  return description;
+}
+
+Result<void> MediaPath::hear_alone(std::string_view own) {
+  const auto said = sip::parse_sdp(own);
+  const MediaSession* const stream = audio();
+  const auto index =
+      stream == nullptr ? SIZE_MAX : static_cast<std::size_t>(stream - streams_.data());
+  if (!said || index >= said->media_count)
+    return Error{ErrorCode::unsupported, "the audio of the call was not described"};
+  const MediaAudio wire = audio_of(said->media[index]);
+  std::vector<std::uint8_t> types{wire.payload_type}, keys;
+  if (wire.events_type >= 0) keys.push_back(static_cast<std::uint8_t>(wire.events_type));
+  types.insert(types.end(), keys.begin(), keys.end());
+  auto set = streams_[index].set_payloads(MediaSide::caller, types, keys);
+  if (set && !keys.empty())
+    set = streams_[index].set_event_clock_rate_hz(MediaSide::caller, keys[0],
+                                                  wire.events_clock_rate_hz);
+  return set;
 }
 
 Result<void> MediaPath::play_over(MediaSide to, const AudioPlaylist& playlist, bool repeats) {

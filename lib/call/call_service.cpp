@@ -44,7 +44,7 @@ void Call::begin_service() {
   Result<std::string> own = Error{ErrorCode::unsupported, "the caller offered no audio"};
   if (worker_.commons().relay != nullptr && !offer.empty() && is_sdp(offer.content_type)) {
     own = media_.pass(MediaSide::caller, SdpRole::offer, offer, settings);
-    if (own) own = media_.play_early(offer, settings, {}, {});
+    if (own) own = media_.answer_alone(offer, settings);
   }
   if (!own) {
     worker_.commons().log.write(
@@ -267,18 +267,25 @@ void Call::end_collection(ServiceReport::Why why) {
 void Call::reoffer_served(Leg& leg, const Reoffer& reoffer) {
   if (state_ != CallState::answered || reoffer_from_ != nullptr || ack_to_ != nullptr)
     return leg.answer_reoffer(request_pending, {});
-  const std::string& own = service_->description;
-  if (reoffer.body.empty())
-    return leg.answer_reoffer(200, {"application/sdp", media_.say(MediaSide::caller, own)});
+  if (reoffer.body.empty()) {
+    const std::string own = media_.say(MediaSide::caller, service_->description);
+    return leg.answer_reoffer(200, {"application/sdp", own});
+  }
   if (!check_description(MediaSide::caller, reoffer.body)) return leg.answer_reoffer(forbidden, {});
-  if (!sip::can_answer(own, reoffer.body.bytes)) return leg.answer_reoffer(not_acceptable, {});
   media_.remember(MediaSide::caller);
-  if (!pass_media(MediaSide::caller, SdpRole::offer, reoffer.body)) {
+  const MediaSettingsPair settings = media_settings(nullptr);
+  Result<std::string> own =
+      media_.pass(MediaSide::caller, SdpRole::offer, reoffer.body, settings);
+  if (own) own = media_.answer_alone(reoffer.body, settings);
+  if (!own) {
     media_.revert();
+    (void)media_.hear_alone(service_->description);
     return leg.answer_reoffer(not_acceptable, {});
   }
   media_.forget();
-  const std::string answer = media_.say(MediaSide::caller, media_.on_hold() ? sip::held(own) : own);
+  service_->description = sip::without_directions(*own);
+  const std::string answer =
+      media_.on_hold() ? media_.say(MediaSide::caller, sip::held(*own)) : std::move(*own);
   leg.answer_reoffer(200, {"application/sdp", answer});
 }
 
@@ -348,6 +355,7 @@ Result<void> Call::carry_out(const BridgeOrder& order) {
 /// The callee is not there, or the caller could not be led to it.
 void Call::fail_bridge(int status) {
   if (!is_served()) return;
+  (void)media_.hear_alone(service_->description);  // it may have been led there and back
   service_->bridged_to.clear();
   report({.what = ServiceReport::What::bridge_failed,
           .digits = {},

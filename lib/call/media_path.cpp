@@ -235,10 +235,21 @@ void MediaPath::revert(std::unique_ptr<Remembered> remembered) noexcept {
   keys_ = std::move(remembered->keys);
   fence(from, remembered->sources);
   last_sent_[index_of(other(from))] = std::move(remembered->shown);
+  if (description.targets.empty()) return forget_side(from);
   for (std::size_t i = 0; i < std::min(streams_.size(), description.targets.size()); ++i) {
     if (!streams_[i].is_open()) continue;
     (void)direct(from, i, description.targets[i]);  // taken before, so of the right family
     streams_[i].relatch(from, 0);
+  }
+}
+
+/// Nobody stands there any more, and nobody did before. The ports that it spoke from are somebody
+/// else's soon, so nothing goes on to them.
+void MediaPath::forget_side(MediaSide side) noexcept {
+  for (MediaSession& stream : streams_) {
+    if (!stream.is_open()) continue;
+    (void)stream.set_remote(side, {});
+    stream.set_policy(other(side), MediaPolicy::block);
   }
 }
 
@@ -250,6 +261,7 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
   const MediaSettings& own = settings[index_of(from)];
   const MediaSources* const others = settings[index_of(to)].sources;
   const bool takes_keys = edit.ends_encryption;
+  const bool is_first = description.targets.empty();
   // Before anything says where to: who sends is latched from then on. The other side may send
   // before it describes anything.
   fence(from, own.sources == nullptr ? MediaSources{} : *own.sources);
@@ -307,6 +319,7 @@ Result<void> MediaPath::lead(MediaSide from, SdpRole role, const sip::SdpSession
       if (auto settled = settle_keys(i, takes_keys); !settled) return settled.error();
     }
     if (auto directed = direct(from, i, target); !directed) return directed.error();
+    if (is_first && is_known) streams_[i].set_policy(to, MediaPolicy::forward);  // forget_side()
     // Until it answered for the first time, nothing that it sends can be understood, or encrypted
     // for who insists on that.
     const bool is_asked = takes_keys && (!stream.crypto.empty() || keys_[i].dtls(to).is_shown());

@@ -135,12 +135,16 @@ class MediaPath {
   /// answer).
   Result<std::string> answer_early(const SessionBody& offer, const MediaSettingsPair& settings);
 
-  /// Plays to the caller before the answer (a clip of no sound: could play), and gives the
-  /// description that it must have been shown for that: what it was shown last, or an answer of our
-  /// own to its offer. Errors: those of answer_early(), unsupported (it offers no codec that the
-  /// relay knows).
+  /// Plays to the caller before the answer, and gives the description that it must have been shown
+  /// for that: what it was shown last, or an answer of our own to its offer. Errors: those of
+  /// answer_early(), unsupported (it offers no codec that the relay knows).
   Result<std::string> play_early(const SessionBody& offer, const MediaSettingsPair& settings,
                                  const AudioPlaylist& playlist, const MediaPlay& how);
+  /// An answer of our own to an offer of the caller's, before or behind the answer, where nobody but
+  /// the switch is there: it can be played to, and heard by its keys. Errors: the same.
+  Result<std::string> answer_alone(const SessionBody& offer, const MediaSettingsPair& settings);
+  /// The caller sends what `own` of ours says, and nobody else does.
+  Result<void> hear_alone(std::string_view own);
   void stop_playing() noexcept;  ///< To the caller.
   /// Plays to a side of an answered call, over what the other side says. Errors: unsupported (there
   /// is no audio that the relay can play in), those of MediaSession::play().
@@ -246,6 +250,7 @@ class MediaPath {
                            sip::SdpEdit& edit);
   void fence(MediaSide side, const MediaSources& sources);
   [[nodiscard]] MediaSources fence_of(MediaSide side) const;
+  void forget_side(MediaSide side) noexcept;
   void settle_mux(std::size_t index) noexcept;
   void settle_clock(MediaSide from, std::size_t index) noexcept;
   void settle_audio(MediaSide from, const sip::SdpSession& said, std::string_view shown,
@@ -253,6 +258,8 @@ class MediaPath {
   [[nodiscard]] IpAddress origin(MediaSide to) const noexcept;
   template <class Write>
   Result<std::string> show(MediaSide to, sip::SdpEdit& edit, Write write);
+  Result<MediaSession*> describe_own(const SessionBody& offer, const MediaSettingsPair& settings,
+                                     bool is_new, std::string& description);
   Result<std::string> show_own_answer(const sip::SdpSession& offer, sip::SdpEdit& edit);
 
   [[nodiscard]] const MediaSession* audio() const noexcept;

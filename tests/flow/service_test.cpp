@@ -524,10 +524,24 @@ TEST_CASE("Service T-17: a caller that is not led elsewhere stays with the host"
   Host host;
   auto call = host.call();
   call->set_reoffer_status(488);
+  AnswerPlan without_keys;
+  without_keys.send_rtp = true;
+  without_keys.formats = "0";
+  host.bench->b->set_plan(without_keys);
+  host.bench->world.set_default_link({.delay_us = 50'000});
   REQUIRE(host.tandem().bridge(host.id, to(target)).ok());
   host.bench->run_s(2);
   CHECK(host.last() == "bridge_failed 488");
   CHECK_FALSE(call->is_over());
+  // Nothing goes to where the callee was, whose ports are the next call's soon.
+  const auto sent = [&] { return host.tandem().calls().front().media_callee.packets_sent; };
+  const std::uint64_t sent_before = sent();
+  host.bench->run_s(1);
+  CHECK(sent() == sent_before);
+  // What the callee took is nothing that the caller is held to.
+  REQUIRE(host.tandem().collect(host.id, keys(1, 2)).ok());
+  host.press(*call, "12");
+  CHECK(host.last() == "collected full 12");
   REQUIRE(host.tandem().play(host.id, {sound(), false, false}).ok());
   const std::uint64_t before = call->packets_received();
   host.bench->run_ms(500);
@@ -677,6 +691,83 @@ TEST_CASE("Service T-17: a caller whose encryption ends here is served and bridg
   CHECK(call->received_pattern() == far_pattern);
   CHECK(call->srtp_failures() == 0);
   CHECK(host.bench->b->last_call()->received_pattern() == near_pattern);
+  call->hang_up();
+  host.check_records(2);
+}
+
+TEST_CASE("Service T-17: a served caller may begin anew with other keys of its encryption") {
+  SwitchConfig config = base_config();
+  config.provision.customer_gateways[0].sip.srtp = SrtpMode::required;
+  Host host(config);
+  DialPlan plan;
+  plan.srtp = SrtpMode::required;
+  auto call = host.call(plan);
+  call->rekey();
+  host.bench->run_s(1);
+  CHECK(call->count("reoffer 200") == 1);
+  REQUIRE(host.tandem().play(host.id, {sound(), true, false}).ok());
+  REQUIRE(host.tandem().collect(host.id, keys(1, 1)).ok());
+  const std::uint64_t before = call->packets_received();
+  host.press(*call, "3");
+  CHECK(host.last() == "collected full 3");
+  CHECK(call->packets_received() > before + 10);
+  REQUIRE(host.tandem().bridge(host.id, to(target)).ok());
+  host.bench->run_s(2);
+  CHECK(call->received_pattern() == far_pattern);
+  CHECK(host.bench->b->last_call()->received_pattern() == near_pattern);
+  CHECK(call->srtp_failures() == 0);
+  call->hang_up();
+  host.bench->run_s(1);
+  host.check_records(2);
+  CHECK(host.record(menu).media_caller.srtp_failures == 0);
+}
+
+TEST_CASE("Service T-17: a served caller may go on in another codec, and with more streams") {
+  Host host;
+  DialPlan plan;
+  plan.formats = "0 101";
+  auto call = host.call(plan);
+  REQUIRE(host.tandem().play(host.id, {sound("tone:ringback/us"), true, false}).ok());
+  host.bench->run_ms(300);
+  CHECK(call->received_type() == 0);
+  std::string sdp = call->local_sdp();
+  for (std::size_t at = sdp.find("RTP/AVP 0"); at != std::string::npos; at = std::string::npos)
+    sdp.replace(at, 9, "RTP/AVP 8");
+  for (std::size_t at = sdp.find("a=rtpmap:0 PCMU"); at != std::string::npos;
+       at = std::string::npos)
+    sdp.replace(at, 15, "a=rtpmap:8 PCMA");
+  sdp += "m=video 0 RTP/AVP 99\r\n";
+  call->reinvite(sdp);
+  host.bench->run_s(1);
+  CHECK(call->count("reoffer 200") == 1);
+  CHECK(call->received_type() == 8);
+  CHECK(call->remote_sdp().find("m=video 0 ") != std::string::npos);
+  REQUIRE(host.tandem().collect(host.id, keys(1, 1)).ok());
+  host.press(*call, "3");
+  CHECK(host.last() == "collected full 3");
+  call->hang_up();
+  host.bench->run_s(1);
+  host.check_records(1);
+}
+
+TEST_CASE("Service T-17: nobody else hears a served caller, or is heard by it") {
+  Host host;
+  auto call = host.call();
+  RawEndpoint* const stranger = *host.bench->world.add_raw_endpoint("10.0.66.7:4000");
+  const std::string sdp = call->remote_sdp();
+  const int port = std::atoi(sdp.c_str() + sdp.find("m=audio ") + 8);
+  std::string packet("\x80\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x09", 12);
+  packet.append(160, '\x11');
+  for (int there = port - 20; there <= port + 20; there += 2) {
+    if (there == port) continue;
+    stranger->send(at("10.0.0.1:" + std::to_string(there)), packet);
+  }
+  host.bench->run_s(1);
+  CHECK(call->received_pattern() != 0x11);
+  CHECK(stranger->received().empty());
+  REQUIRE(host.tandem().bridge(host.id, to(target)).ok());
+  host.bench->run_s(2);
+  CHECK(call->received_pattern() == far_pattern);
   call->hang_up();
   host.check_records(2);
 }
