@@ -93,6 +93,7 @@ bool Call::announce_remaining() {
   EarlyAudio& audio = early_audio();
   audio.is_announcing = true;
   setup_->announced_us = phrase->duration_us() + tail_us;
+  if (setup_->deadline_us != 0) setup_->deadline_us += setup_->announced_us;  // of vendors (P-19)
   worker_.loop().timers().start(audio.timer, setup_->announced_us);
   if (is_traced_) {
     const char* const what = customer->announces == Remaining::amount ? "money" : "time";

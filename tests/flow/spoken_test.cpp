@@ -88,6 +88,7 @@ TEST_CASE("Spoken M-14: a caller hears how long it can talk, and is connected be
     cust(config).max_call_s = MaxCallDuration{125, 200};
     expected = {"vm-youhave", "digits/2", "minutes"};
   }
+  SUBCASE("with all of its setup time behind that") { cust(config).sip.setup_timeout_s = 1; }
   SUBCASE("in seconds when it is less than a minute") {
     config.provision.accounts[0].balance = money("0.45");
     expected = {"vm-youhave", "digits/40", "digits/5", "seconds"};
