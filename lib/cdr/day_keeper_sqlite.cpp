@@ -839,6 +839,7 @@ Result<void> DayKeeper::remove(std::int64_t day) {
     return Error{ErrorCode::corrupt,
                  "the archive of " + date_of(day) + " said that it was of " + manifest->day};
   const auto unlink = [&]() -> Result<void> {
+    if (auto done = note_begun(day); !done) return done;
     if (auto done = disk_->remove(archive); !done) return done;
     return disk_->sync_folder(options_.folder);
   };
@@ -891,6 +892,7 @@ Result<void> DayKeeper::act(MaintenanceAct act, std::int64_t day,
                             std::optional<Error>& of_columns) {
   if (options_.on_act) options_.on_act(act, day);
   was_kept_ = false;
+  begun_note_ = 0;
   Result<void> outcome =
       Error{ErrorCode::invalid_argument,
             std::string("\"") + maintenance_act_name(act) + "\" is not done to one day"};
@@ -931,14 +933,38 @@ Result<void> DayKeeper::note_act(std::string_view act, std::string_view day,
   return note({act, day, failure, files});
 }
 
+/// Written before a day is deleted, and over it when that is done: whatever dies between the two,
+/// the list has a line of it.
+Result<void> DayKeeper::note_begun(std::int64_t day) {
+  const std::string date = date_of(day);
+  Note begun;
+  begun.act = maintenance_act_name(MaintenanceAct::remove);
+  begun.day = date;
+  begun.failure = "was begun, and its end is not known";
+  begun.was_asked = is_asked_;
+  if (auto done = note(begun); !done) return done;
+  auto select = notes_.prepare("SELECT max(id) FROM maintenance_acts");
+  if (!select) return std::move(select).error();
+  auto row = select->step();
+  if (!row) return std::move(row).error();
+  begun_note_ = select->integer(0);
+  return {};
+}
+
 Result<void> DayKeeper::note(const Note& note) {
   auto insert = notes_.prepare(
-      "INSERT INTO maintenance_acts(at_us, act, day, failure, files, records, was_asked) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?)");
+      "INSERT OR REPLACE INTO maintenance_acts(at_us, act, day, failure, files, records, "
+      "was_asked, "
+      "id) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return std::move(insert).error();
   insert->bind(1, clock_.wall_us()).bind(2, note.act).bind(3, note.day).bind(4, note.failure);
   insert->bind(5, note.files).bind(6, note.records);
   insert->bind(7, std::int64_t{note.was_asked ? 1 : 0});
+  if (note.id > 0) {
+    insert->bind(8, note.id);
+  } else {
+    insert->bind_null(8);
+  }
   if (auto done = insert->run(); !done) return done;
   auto forget = notes_.prepare(
       "DELETE FROM maintenance_acts WHERE id <= (SELECT max(id) FROM maintenance_acts) - ?");
@@ -960,6 +986,7 @@ Result<void> DayKeeper::noted(MaintenanceAct act, std::int64_t day, const Result
   of_act.failure = outcome && of_columns ? of_columns->message : failure;
   of_act.records = act == MaintenanceAct::remove && outcome ? removed_records_ : 0;
   of_act.was_asked = is_asked_;
+  of_act.id = act == MaintenanceAct::remove ? begun_note_ : 0;
   if (auto done = note(of_act); !done) return done;
   if (act == MaintenanceAct::remove && outcome) {
     auto drop = notes_.prepare("DELETE FROM maintenance_checks WHERE day = ?");

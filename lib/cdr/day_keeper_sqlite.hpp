@@ -142,8 +142,10 @@ class DayKeeper {
     std::string_view act, day, failure;
     std::int64_t files = 0, records = 0;
     bool was_asked = false;
+    std::int64_t id = 0;  // of the row that it takes the place of; 0: it is a new one
   };
   Result<void> note(const Note& note);
+  Result<void> note_begun(std::int64_t day);
   Result<void> noted(MaintenanceAct act, std::int64_t day, const Result<void>& outcome,
                      const std::optional<Error>& of_columns);
   Result<std::optional<MaintenanceAct>> due_of(std::int64_t day, bool is_online, bool is_archived,
@@ -163,6 +165,7 @@ class DayKeeper {
   bool was_kept_ = false;
   bool is_asked_ = false;             // the act is not one of a run
   std::int64_t removed_records_ = 0;  // by the last remove()
+  std::int64_t begun_note_ = 0;       // row of the deletion that was begun; 0: none was
 };
 
 /// What was done in a folder, newest first; none when nothing was. Errors: io, invalid_argument.

@@ -307,6 +307,38 @@ TEST_CASE("Retention: a day stays while a record of it is set aside (O-09)") {
   CHECK(house.guard()->why_kept(first_day + 1).value() == "");
 }
 
+TEST_CASE("Retention: a deletion that ends with the process is in the list all the same (O-09)") {
+  struct Death : DayGuard {
+    Result<std::string> why_kept(std::int64_t) override { return std::string(); }
+    Result<bool> remove_day(std::int64_t, std::string&,
+                            const std::function<Result<void>()>& remove) override {
+      REQUIRE(remove().ok());
+      throw std::runtime_error("killed");
+    }
+    Result<void> note_retired(std::int64_t, const std::string&) override { return {}; }
+  };
+  if (cannot_archive()) return;
+  House house;
+  house.rules.delete_after_days = 0;
+  house.archive_all();
+  Death death;
+  DayKeeper::Options options{house.folder / "days", house.rules};
+  options.guard = &death;
+  {
+    auto keeper = DayKeeper::open(std::move(options), house.clock, house.pace);
+    REQUIRE(keeper.ok());
+    CHECK_THROWS((void)(*keeper)->act(MaintenanceAct::remove, first_day));
+  }
+  MaintenanceNoteQuery query;
+  query.act = "remove";
+  query.day = "2026-11-25";
+  const auto notes = noted_acts_in(house.folder / "days", query);
+  REQUIRE(notes.ok());
+  REQUIRE(notes->size() == 1);
+  CHECK(notes->front().failure == "was begun, and its end is not known");
+  CHECK(notes->front().was_asked);
+}
+
 TEST_CASE("Retention: partitions that were deleted are listed, the last ten thousand (O-09)") {
   House house;
   CHECK(retired_days(house.database, 10).value().empty());
