@@ -27,8 +27,10 @@ class DayGuard {
   /// those of `remove`, io, corrupt.
   virtual Result<bool> remove_day(std::int64_t day, std::string& reason,
                                   const std::function<Result<void>()>& remove) = 0;
-  /// Writes down that `sink` deleted a day. Errors: io.
+  /// Writes down that `sink` deletes a day; before it does. Errors: io.
   virtual Result<void> note_retired(std::int64_t day, const std::string& sink) = 0;
+  /// The same: it did not after all. Errors: io.
+  virtual Result<void> forget_retired(std::int64_t day, const std::string& sink) = 0;
 };
 
 /// Where it is written what was not billed yet, or is disputed.

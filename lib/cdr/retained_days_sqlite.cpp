@@ -112,6 +112,17 @@ class KeptDays final : public DayGuard {
     return forget->bind(1, retired_days_max).run();
   }
 
+  Result<void> forget_retired(std::int64_t day, const std::string& sink) override {
+    if (place_.database.empty()) return {};
+    auto connection = open_disputes(place_.database);
+    if (!connection) return std::move(connection).error();
+    auto forget = connection->prepare(
+        "DELETE FROM retired_days WHERE id = (SELECT max(id) FROM retired_days WHERE day = ? AND "
+        "sink = ?)");
+    if (!forget) return std::move(forget).error();
+    return forget->bind(1, day).bind(2, sink).run();
+  }
+
  private:
   static Result<std::string> disputed(store::Connection& connection, std::int64_t day) {
     auto open = open_disputes_of(connection, day);

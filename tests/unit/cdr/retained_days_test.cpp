@@ -316,6 +316,7 @@ TEST_CASE("Retention: a deletion that ends with the process is in the list all t
       throw std::runtime_error("killed");
     }
     Result<void> note_retired(std::int64_t, const std::string&) override { return {}; }
+    Result<void> forget_retired(std::int64_t, const std::string&) override { return {}; }
   };
   if (cannot_archive()) return;
   House house;
@@ -354,4 +355,7 @@ TEST_CASE("Retention: partitions that were deleted are listed, the last ten thou
   CHECK((*days)[0].at_us == house.clock.wall_us());
   CHECK((*days)[1].sink == "postgresql-1");
   CHECK(retired_days(house.database, 1).value().size() == 1);
+  REQUIRE(guard->forget_retired(first_day, "postgresql-1").ok());
+  REQUIRE(guard->forget_retired(first_day + 1, "postgresql-1").ok());
+  CHECK(retired_days(house.database, 10).value().size() == 1);
 }

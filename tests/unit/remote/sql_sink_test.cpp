@@ -313,6 +313,10 @@ TEST_CASE("SqlSink: a partition that has to stay is looked at each hour, others 
       retired += std::to_string(day - kept) + " " + sink + " ";
       return {};
     }
+    Result<void> forget_retired(std::int64_t day, const std::string&) override {
+      retired += "not " + std::to_string(day - kept) + " ";
+      return {};
+    }
     std::int64_t kept = 0;
     bool fails = false;
     std::string retired;
@@ -340,6 +344,16 @@ TEST_CASE("SqlSink: a partition that has to stay is looked at each hour, others 
   CHECK(stored.line.runner->state().last_error == "database was locked");
   CHECK(stored.database.connections == 2);  // at the start, and the sink's own
   guard->fails = false;
+
+  // It is written down before it is done, and struck out when it was not.
+  guard->kept = today;
+  guard->retired.clear();
+  stored.database.has_lock = true;
+  stored.line.clock.advance_us(3'600'000'000);
+  CHECK(stored.line.drain());
+  CHECK(stored.database.partitions.contains(today - 40));
+  CHECK(guard->retired == "-40 postgresql-1 not -40 ");
+  stored.database.has_lock = false;
   stored.line.clock.advance_us(3'600'000'000);
   CHECK(stored.line.drain());
   CHECK_FALSE(stored.database.partitions.contains(today - 40));
