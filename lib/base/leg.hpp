@@ -387,6 +387,8 @@ struct OutboundCall {
   FlowId flow;                ///< Preferred to a connection of its own, while it lives.
   std::string_view replaces;  ///< Value of a Replaces header (RFC 3891); "": none.
   bool requires_replaces = false;  ///< The peer must know that header.
+  /// Host, port and parameters of the Request-URI, behind `routes`; "": as `peer_name` says.
+  std::string_view contact_place;
 };
 
 /// A question to a peer whether it is there, until it is answered. Destroying it forgets the

@@ -49,6 +49,13 @@ bool is_between_us(int status) noexcept {
   return status < 400 || status == 401 || status == 407 || (status >= 420 && status <= 422);
 }
 
+/// Host, port and parameters of a contact's URI.
+std::string_view place_in(std::string_view uri) {
+  const std::size_t user_end = uri.find('@');
+  uri.remove_prefix((user_end != std::string_view::npos ? user_end : uri.find(':')) + 1);
+  return uri.substr(0, uri.find('?'));
+}
+
 }  // namespace
 
 Call::Setup::Setup(Call& call, const InboundCall& arrival)
@@ -568,8 +575,13 @@ Call::Placement Call::placement_of(const Trial& trial) const {
     // Behind NAT nothing comes through but from where it registered.
     placement.local = contact->local;
     placement.routes = contact->path;
-    // A phone answers to its contact; a gateway gets the number there.
-    if (vendor.is_phone) placement.request_uri = contact->uri;
+    // A phone answers to its contact; a gateway gets the number there. Proxies on the way go by
+    // that place: `destination` is only the first of them.
+    if (vendor.is_phone) {
+      placement.request_uri = contact->uri;
+    } else if (!contact->path.empty()) {
+      placement.contact_place = place_in(contact->uri);
+    }
   } else if (vendor.uplink != nullptr && !trial.is_elsewhere) {
     placement.routes = vendor.uplink->service_route();
   }
@@ -588,6 +600,7 @@ std::unique_ptr<Leg> Call::place_leg(const Trial& trial, const Attempt& attempt,
   out.request_uri = placement.request_uri;
   out.flow = placement.flow;
   out.routes = placement.routes;
+  out.contact_place = placement.contact_place;
   out.peer_name = placement.peer_name;
   out.local = placement.local;
   out.manners = manners(options);

@@ -275,8 +275,9 @@ class Call final : public LegEvents {
     std::string_view request_uri = {};  // "": made of callee and destination
     FlowId flow = {};
     SocketAddress local = {};
-    std::string_view peer_name = {};  // as in OutboundCall
-    std::string routes = {};          // the same
+    std::string_view peer_name = {};      // as in OutboundCall
+    std::string routes = {};              // the same
+    std::string_view contact_place = {};  // the same
   };
   std::unique_ptr<Leg> place_leg(const Trial& trial, const Attempt& attempt,
                                  const Placement& placement, std::string_view offer,

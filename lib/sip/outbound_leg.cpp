@@ -115,8 +115,12 @@ std::unique_ptr<Leg> Dialog::call(const OutboundCall& call, LegEvents& events) {
     append_user(call.callee, text);
     const bool is_telephone_number = append_portability(call.portability, text);
     if (!call.callee.empty()) text += '@';
-    text += call.peer_name.empty() ? call.destination.to_string() : std::string(call.peer_name);
-    text += transport_param(transport);
+    if (!call.contact_place.empty()) {
+      text += call.contact_place;
+    } else {
+      text += call.peer_name.empty() ? call.destination.to_string() : std::string(call.peer_name);
+      text += transport_param(transport);
+    }
     // Only this makes the user part a number with parameters (RFC 3261 section 19.1.1).
     if (is_telephone_number || call.is_telephone_number) text += ";user=phone";
   } else {

@@ -146,6 +146,24 @@ TEST_CASE(
   CHECK(values(edge.last("CANCEL "), "Route") == wanted);
 }
 
+TEST_CASE(
+    "Path: a gateway that registers through proxies gets the number at its own place (R-25)") {
+  SwitchConfig config = base_config(1);
+  VendorGateway& trunk = config.provision.vendor_gateways[0];
+  trunk.registration = GatewayRegistration::dynamic;
+  trunk.addresses.clear();
+  trunk.auth = GatewayAuth{"trunkuser", "trunkpass", ""};
+  Bench bench(config);
+  Edge edge(bench, "10.0.5.1:5080", "trunkuser");
+  edge.password = "trunkpass";
+  CHECK(edge.registers().starts_with("SIP/2.0 200 OK"));
+  bench.dial();
+  bench.run_s(1);
+  const std::string invite = edge.last("INVITE ");
+  CHECK(invite.starts_with("INVITE sip:442079460000@192.168.7.7:5070;ob SIP/2.0\r\n"));
+  CHECK(values(invite, "Route") == edge.path);
+}
+
 TEST_CASE("Path: inside the call the way is that of its Record-Route (RFC 3261 12.1.2)") {
   Bench bench(phone_config());
   Edge edge(bench, "10.0.5.1:5060");
@@ -217,8 +235,8 @@ TEST_CASE(
   carrier.registration = GatewayRegistration::outbound;
   carrier.auth = GatewayAuth{"trunk", "pass", ""};
   config.parameters.outbound_expires_s = 120;
-  Bench bench(config);
-  RawEndpoint* const edge = *bench.world.add_raw_endpoint("10.0.2.9:5060");
+  World world;  // a Bench would have an endpoint of its own at the carrier's address
+  RawEndpoint* const edge = *world.add_raw_endpoint("10.0.2.9:5060");
   std::string lines = "Service-Route: <sip:scscf.ims.example;lr>, <sip:10.0.2.9;lr;ob>\r\n";
   std::string status = "200 OK";
   std::vector<std::string> registers, invites;
@@ -234,11 +252,22 @@ TEST_CASE(
       edge->send(datagram.from, response_to(bytes, "486 Busy Here"));
     }
   });
-  bench.run_s(62);  // the first REGISTER found nobody
+  auto made = world.create_switch(config);
+  REQUIRE(made.ok());
+  REQUIRE((*made)->start().ok());
+  EndpointConfig settings;
+  settings.address = "10.0.1.1:5060";
+  settings.peer = switch_address;
+  Endpoint* const customer = *world.add_endpoint(settings);
+  const auto run_s = [&](std::int64_t seconds) { world.run_for_us(seconds * 1'000'000); };
+  const auto dial = [&] {
+    (void)customer->dial("442079460000", "7001", {});
+    run_s(1);
+  };
+  run_s(1);
   REQUIRE_FALSE(registers.empty());
   CHECK(header(registers.back(), "Supported") == "path");
-  bench.dial();
-  bench.run_s(1);
+  dial();
   REQUIRE(invites.size() == 1);
   // To the address that was registered through, whatever the first of them is.
   CHECK(values(invites[0], "Route") ==
@@ -246,18 +275,16 @@ TEST_CASE(
   CHECK(invites[0].starts_with("INVITE sip:442079460000@10.0.2.9:5060 SIP/2.0\r\n"));
   SUBCASE("the next registration names another") {
     lines = "Service-Route: <sip:10.0.2.9;lr>\r\n";
-    bench.run_s(51);
-    bench.dial();
-    bench.run_s(1);
+    run_s(51);
+    dial();
     REQUIRE(invites.size() == 2);
     CHECK(values(invites[1], "Route") == std::vector<std::string>{"<sip:10.0.2.9;lr>"});
   }
   SUBCASE("or none, or one of no use") {
     SUBCASE("none") { lines.clear(); }
     SUBCASE("of no use") { lines = "Service-Route: <sip:strict.example>\r\n"; }
-    bench.run_s(51);
-    bench.dial();
-    bench.run_s(1);
+    run_s(51);
+    dial();
     REQUIRE(invites.size() == 2);
     CHECK(values(invites[1], "Route").empty());
   }
