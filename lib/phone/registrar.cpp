@@ -101,7 +101,8 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
 
   std::vector<Contact> after = registrant.contacts;
   drop_expired(after, now_us);
-  const bool was_online = !after.empty();
+  // By what was told of it: an end that nobody has heard of is told of now.
+  const bool was_online = !registrant.contacts.empty();
   RegistrationOutcome outcome;
   if (is_repetition) {
     outcome.bound = bound(after, now_us);
@@ -113,7 +114,7 @@ RegistrationOutcome Registrar::apply(std::string_view id, const RegisterRequest&
   };
 
   bool is_moved_any = false;
-  Contact shown = was_online ? after.front() : Contact();
+  Contact shown = was_online ? registrant.contacts.front() : Contact();
   if (request.is_wildcard) {
     if (!request.contacts.empty() || request.expires_s != 0) return refused(400);
     if (std::any_of(after.begin(), after.end(), is_late)) return refused(500);

@@ -244,6 +244,19 @@ TEST_CASE("Registrar: who only asks between its end and the next tick changes no
   CHECK(registrar.online() == 0);
 }
 
+TEST_CASE("Registrar: who leaves between its end and the next tick is told of once (T-11)") {
+  Registrar registrar;
+  REQUIRE(Client().contact("192.0.2.1", 60).send(registrar, 0).change == Change::registered);
+  Client leaver;
+  leaver.call_id = "b";
+  leaver.nonce = 10;
+  const auto outcome = leaver.contact("192.0.2.1", 0).send(registrar, 60'500'000);
+  CHECK(outcome.status == 200);
+  CHECK(outcome.change == Change::unregistered);
+  CHECK(outcome.address == at("192.0.2.1:5060"));
+  CHECK(registrar.expire(61'000'000).empty());
+}
+
 TEST_CASE("Registrar: a gateway is found by where it is registered, and only while it is (A-03)") {
   Registrar registrar;
   RegistrationRules rules;
