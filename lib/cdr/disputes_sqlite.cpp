@@ -65,7 +65,7 @@ Error no_record(std::uint64_t record_id) {
 
 Result<void> check(const DisputeRequest& request, const std::string& database) {
   constexpr auto highest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (database.empty())
+  if (database.empty() || database == ":memory:")
     return Error{ErrorCode::unsupported, "there was no main database to keep disputes in"};
   if (request.record_id == 0 || request.record_id > highest)
     return refused("record_id " + std::to_string(request.record_id) + " was not in 1.." +

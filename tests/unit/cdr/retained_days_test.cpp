@@ -121,6 +121,8 @@ TEST_CASE("Disputes: a mark has a reason, is one a record, and stays when it is 
         "record 1 was of 2026-11-25 and not of 2026-11-26");
   CHECK(dispute_record(CdrPlace(house.folder / "days"), about(1)).error().code ==
         ErrorCode::unsupported);
+  CHECK(dispute_record({house.folder / "days", ":memory:"}, about(1)).error().code ==
+        ErrorCode::unsupported);  // it would be forgotten at once
   CHECK(dispute_record(CdrPlace("", house.database), about(1)).error().code ==
         ErrorCode::invalid_argument);
   CHECK(dispute_record(CdrPlace("", house.database), about(1, "2026-11-25")).ok());
