@@ -487,6 +487,7 @@ class Call final : public LegEvents {
   void on_key_time();
   void end_collection(ServiceReport::Why why);
   void reoffer_served(Leg& leg, const Reoffer& reoffer);
+  void confirm_served(const SessionBody& body);
   void fail_bridge(int status);
   void finish_bridge();
   void stop_serving() noexcept;

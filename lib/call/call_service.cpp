@@ -269,6 +269,7 @@ void Call::reoffer_served(Leg& leg, const Reoffer& reoffer) {
     return leg.answer_reoffer(request_pending, {});
   if (reoffer.body.empty()) {
     const std::string own = media_.say(MediaSide::caller, service_->description);
+    service_->awaits_answer = true;
     return leg.answer_reoffer(200, {"application/sdp", own});
   }
   if (!check_description(MediaSide::caller, reoffer.body)) return leg.answer_reoffer(forbidden, {});
@@ -287,6 +288,14 @@ void Call::reoffer_served(Leg& leg, const Reoffer& reoffer) {
   const std::string answer =
       media_.on_hold() ? media_.say(MediaSide::caller, sip::held(*own)) : std::move(*own);
   leg.answer_reoffer(200, {"application/sdp", answer});
+}
+
+/// The caller has asked without an offer, and answers the one that it got.
+void Call::confirm_served(const SessionBody& body) {
+  if (!std::exchange(service_->awaits_answer, false) || body.empty()) return;
+  if (!check_description(MediaSide::caller, body)) return end_by_server(Reason::GeofenceForbidden);
+  // One that is none changes nothing: the caller is where it was.
+  (void)media_.pass(MediaSide::caller, SdpRole::answer, body, media_settings(nullptr));
 }
 
 // --- bridging ---

@@ -39,6 +39,8 @@ struct Service {
   std::string digits;                      ///< Of it.
   std::string earlier_keys;                ///< Pressed while nothing was collected.
 
+  bool awaits_answer = false;  ///< In the ACK of the caller, to `description`.
+
   Timer play_timer;  ///< Until what is played once is over.
   Timer key_timer;   ///< Until the next key is too late.
   Timer idle_timer;  ///< Until an order of the host is too late.

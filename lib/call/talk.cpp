@@ -196,6 +196,7 @@ void Call::begin_talk() {
 }
 
 void Call::on_confirmed(Leg& leg, const SessionBody& body) {
+  if (!is_over_ && is_served() && &leg == inbound_.get()) return confirm_served(body);
   if (is_over_ || ack_to_ == nullptr || ack_to_ == &leg || is_target(&leg) || is_waiting(&leg))
     return;
   Leg& waiting = *std::exchange(ack_to_, nullptr);
