@@ -9,7 +9,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "tandem/audio_playlist.hpp"
 #include "tandem/cdr.hpp"
 #include "tandem/error.hpp"
 #include "tandem/values.hpp"
@@ -49,6 +52,14 @@ struct UnlockedDelete {
 };
 template <class T>
 using Held = std::unique_ptr<T, UnlockedDelete<T>>;
+
+/// A sound, or several that are played one after the other.
+using Sounds = std::variant<std::string, std::vector<std::string>>;
+inline tandem::Result<tandem::AudioPlaylist> load_sounds(const Sounds& sources) {
+  const auto* const one = std::get_if<std::string>(&sources);
+  return one != nullptr ? tandem::AudioPlaylist::load({*one})
+                        : tandem::AudioPlaylist::load(std::get<std::vector<std::string>>(sources));
+}
 
 /// A sink that is any Python object with write(cdr) and flush(). Lives on the thread of its runner,
 /// which is no call worker; takes the interpreter lock for each record and to let go of the object.

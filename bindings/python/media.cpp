@@ -4,7 +4,6 @@
 #include <string>
 #include <tuple>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "binding.hpp"
@@ -417,14 +416,9 @@ void bind_media(py::module_& m) {
       .def("clear_audio", of_open(&MediaSession::clear_audio))
       .def(
           "play",
-          [](MediaSession& s, MediaSide side,
-             const std::variant<std::string, std::vector<std::string>>& source, bool repeats,
+          [](MediaSession& s, MediaSide side, const Sounds& source, bool repeats,
              bool until_heard) {
-            const auto* const one = std::get_if<std::string>(&source);
-            const AudioPlaylist list =
-                one != nullptr
-                    ? take(AudioPlaylist::load({*one}))
-                    : take(AudioPlaylist::load(std::get<std::vector<std::string>>(source)));
+            const AudioPlaylist list = take(load_sounds(source));
             take(open(s).play(side, list, {.repeats = repeats, .until_heard = until_heard}));
           },
           "side"_a, "source"_a, py::kw_only(), "repeats"_a = false, "until_heard"_a = true)

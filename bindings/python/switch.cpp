@@ -717,13 +717,13 @@ void bind_switch(py::module_& m) {
           "id"_a)
       .def(
           "play",
-          [](SwitchObject& s, std::uint64_t id, const std::string& source, bool repeats,
+          [](SwitchObject& s, std::uint64_t id, const Sounds& source, bool repeats,
              bool stops_at_key) {
             const auto body = s.open();
             take(unlocked([&]() -> Result<void> {
-              const auto clip = AudioClip::load(source);
-              if (!clip) return clip.error();
-              return body->play(id, {*clip, repeats, stops_at_key});
+              const auto list = load_sounds(source);
+              if (!list) return list.error();
+              return body->play(id, {*list, repeats, stops_at_key});
             }));
           },
           "id"_a, "source"_a, py::kw_only(), "repeats"_a = false, "stops_at_key"_a = false)

@@ -2206,6 +2206,10 @@ TANDEM_API int tandem_switch_answer_call(tandem_switch* object, uint64_t id);
    (no way to play), LIMIT. Since 0.1. */
 TANDEM_API int tandem_switch_play(tandem_switch* object, uint64_t id, const char* source,
                                   int32_t repeats, int32_t stops_at_key);
+/* The same of 1..64 sounds, one after the other, two minutes together. Since 0.1. */
+TANDEM_API int tandem_switch_play_list(tandem_switch* object, uint64_t id,
+                                       const char* const* sources, size_t source_count,
+                                       int32_t repeats, int32_t stops_at_key);
 /* Ends what is played and collected, and a bridge that is not there yet. Since 0.1. */
 TANDEM_API int tandem_switch_stop(tandem_switch* object, uint64_t id);
 TANDEM_API int tandem_switch_collect(tandem_switch* object, uint64_t id,

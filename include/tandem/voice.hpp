@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "tandem/audio_clip.hpp"
+#include "tandem/audio_playlist.hpp"
 #include "tandem/error.hpp"
 #include "tandem/export.h"
 #include "tandem/values.hpp"
@@ -37,7 +37,7 @@ struct AnswerOrder {};
 
 /// Plays to the caller, in the place of what it hears so far.
 struct PlayOrder {
-  AudioClip clip;             ///< Required.
+  AudioPlaylist sounds;       ///< Required: a clip, or several one after the other.
   bool repeats = false;       ///< From its beginning again until something else ends it.
   bool stops_at_key = false;  ///< Any key of the caller ends it.
 };

@@ -128,12 +128,13 @@ Result<void> Call::carry_out(const AnswerOrder&) {
 
 Result<void> Call::carry_out(const PlayOrder& order) {
   end_play(ServiceReport::Why::stopped);
-  if (auto played = media_.play_over(MediaSide::caller, order.clip, order.repeats); !played)
+  if (auto played = media_.play_over(MediaSide::caller, order.sounds, order.repeats); !played)
     return played;
   service_->is_playing = true;
   service_->repeats = order.repeats;
   service_->stops_at_key = order.stops_at_key;
-  if (!order.repeats) worker_.loop().timers().start(service_->play_timer, order.clip.duration_us());
+  if (!order.repeats)
+    worker_.loop().timers().start(service_->play_timer, order.sounds.duration_us());
   return {};
 }
 

@@ -16,7 +16,7 @@ Result<void> check_one(const AnswerOrder&) { return {}; }
 Result<void> check_one(const StopOrder&) { return {}; }
 
 Result<void> check_one(const PlayOrder& order) {
-  if (order.clip.is_empty()) return refused("clip has no sound");
+  if (order.sounds.is_empty()) return refused("sounds has none");
   return {};
 }
 

@@ -1,6 +1,10 @@
 // Orders for calls that the host serves (T-17).
 #include "tandem/voice.hpp"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "capi/config.hpp"
 #include "capi/values.hpp"
 #include "tandem/switch.hpp"
@@ -32,6 +36,19 @@ int tandem_switch_play(tandem_switch* object, uint64_t id, const char* source, i
     const auto clip = AudioClip::load(source);
     TANDEM_CAPI_TRY(clip);
     return give_order(object, id, PlayOrder{*clip, repeats != 0, stops_at_key != 0});
+  });
+}
+
+int tandem_switch_play_list(tandem_switch* object, uint64_t id, const char* const* sources,
+                            size_t source_count, int32_t repeats, int32_t stops_at_key) {
+  return guarded([&]() -> int {
+    TANDEM_CAPI_NOT_NULL(object);
+    std::vector<std::string> paths;
+    TANDEM_CAPI_TRY(read_texts(sources, std::min(source_count, AudioPlaylist::clips_max + 1),
+                               "sources", paths));
+    const auto list = AudioPlaylist::load(paths);
+    TANDEM_CAPI_TRY(list);
+    return give_order(object, id, PlayOrder{*list, repeats != 0, stops_at_key != 0});
   });
 }
 

@@ -14,7 +14,7 @@ static const char config_json[] =
 struct host {
   tandem_switch* object;
   uint64_t id;
-  int ready, played, collected, failed, bridged, ended;
+  int ready, played, stopped, collected, failed, bridged, ended;
   int32_t serve;
   char digits[65];
 };
@@ -43,6 +43,10 @@ static void host_event(const tandem_event* event, void* user) {
       ++host->ready;
       break;
     case TANDEM_SERVICE_PLAYED:
+      if (event->service->why == TANDEM_SERVICE_WHY_STOPPED) {
+        ++host->stopped;
+        break;
+      }
       ++host->played;
       CHECK(event->service->why == TANDEM_SERVICE_WHY_KEY);
       break;
@@ -80,6 +84,7 @@ int main(void) {
   tandem_endpoint* vendor = NULL;
   tandem_endpoint_call* call = NULL;
   tandem_text* text = NULL;
+  const char* const sounds[] = {"tone:warning", "tone:ringback/us"};
   const char* const key_bodies[] = {"Signal=4", "Signal=4", "Signal=1", "Signal=#"};
   size_t i;
   memset(&host, 0, sizeof host);
@@ -109,6 +114,14 @@ int main(void) {
   CHECK_ERROR(tandem_switch_play(object, host.id, "tone:nothing", 0, 0), TANDEM_ERR_NOT_FOUND,
               "nothing");
   CHECK(tandem_switch_play(object, host.id, "tone:ringback/us", 1, 1) == TANDEM_OK);
+  CHECK_ERROR(tandem_switch_play_list(object, host.id, sounds, 0, 0, 0),
+              TANDEM_ERR_INVALID_ARGUMENT, "sounds");
+  CHECK_ERROR(tandem_switch_play_list(object, host.id, NULL, 2, 0, 0), TANDEM_ERR_INVALID_ARGUMENT,
+              "NULL");
+  CHECK(tandem_switch_stop(object, host.id) == TANDEM_OK);
+  CHECK(tandem_world_run_for(world, 100000) == TANDEM_OK);
+  CHECK(host.stopped == 1);
+  CHECK(tandem_switch_play_list(object, host.id, sounds, 2, 1, 1) == TANDEM_OK);
   keys.max = 65;
   CHECK_ERROR(tandem_switch_collect(object, host.id, &keys), TANDEM_ERR_INVALID_ARGUMENT, "65");
   keys.max = 12;

@@ -151,6 +151,25 @@ TEST_CASE("Service T-17: the switch answers, plays, collects and hangs up as the
   host.check_records(1);
 }
 
+TEST_CASE("Service T-17: several sounds are played one after the other, as one order") {
+  Host host;
+  auto call = host.call();
+  const AudioPlaylist list = AudioPlaylist::of({sound(), sound("tone:ringback/us")}).value();
+  REQUIRE(host.tandem().play(host.id, {list, false, false}).ok());
+  const auto ms = [](const AudioPlaylist& one) { return one.duration_us() / 1000; };
+  CHECK(ms(list) == ms(sound()) + ms(sound("tone:ringback/us")));
+  host.bench->run_ms(ms(list) - 100);
+  CHECK(host.count("played") == 0);
+  const std::uint64_t heard = call->packets_received();
+  CHECK(heard > static_cast<std::uint64_t>(ms(list) / 20) - 20);
+  host.bench->run_ms(200);
+  CHECK(host.last() == "played finished");
+  CHECK(host.tandem().play(host.id, {AudioPlaylist(), false, false}).error().code ==
+        ErrorCode::invalid_argument);
+  call->hang_up();
+  host.check_records(1);
+}
+
 TEST_CASE("Service T-17: nobody pays for a call that is served unbilled") {
   Host host(base_config(), {.answers = true, .is_billed = false});
   auto call = host.call();

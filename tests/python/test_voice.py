@@ -59,6 +59,9 @@ def test_a_menu_plays_collects_and_bridges() -> None:
     with pytest.raises(tandem.Error) as wrong:
         host.switch.play(host.id, "/nowhere.wav")
     assert wrong.value.code == tandem.ErrorCode.io
+    host.switch.play(host.id, ["tone:warning", "tone:warning"])
+    assert host.run(100) == []
+    assert host.run(20_000) == ["played finished"]
     host.switch.play(host.id, "tone:ringback/us", repeats=True, stops_at_key=True)
     host.switch.collect(host.id, min=2, max=2)
     assert host.run(1_000) == []

@@ -366,9 +366,11 @@ class Switch:
         wrong_state (the call is not served, or not so far). What comes of them is told by events `call_service`."""
         self._switch.answer_call(id)
 
-    def play(self, id: int, source: str, *, repeats: bool = False, stops_at_key: bool = False) -> None:
-        """Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to the caller of a served
-        call, in the place of what it hears so far."""
+    def play(
+        self, id: int, source: Union[str, Sequence[str]], *, repeats: bool = False, stops_at_key: bool = False
+    ) -> None:
+        """Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us", or several one after the
+        other, to the caller of a served call, in the place of what it hears so far."""
         self._switch.play(id, source, repeats=repeats, stops_at_key=stops_at_key)
 
     def stop(self, id: int) -> None:
