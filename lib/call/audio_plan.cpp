@@ -219,8 +219,8 @@ Result<MediaSession*> MediaPath::describe_own(const SessionBody& offer,
   const auto before = sip::parse_sdp(shown);
   // What it was shown of another vendor's may have led past the relay, or had keys of that one.
   const bool is_encrypted = has_keys && keys_[index].is_encrypted(MediaSide::caller);
-  if (!is_new && before && index < before->media_count &&
-      before->media[index].address == ours.ip && before->media[index].port == ours.port &&
+  if (!is_new && before && index < before->media_count && before->media[index].address == ours.ip &&
+      before->media[index].port == ours.port &&
       (before->media[index].has_crypto || before->media[index].has_dtls) == is_encrypted) {
     wire = audio_of(before->media[index]);
   } else {

@@ -276,8 +276,7 @@ void Call::reoffer_served(Leg& leg, const Reoffer& reoffer) {
   if (!check_description(MediaSide::caller, reoffer.body)) return leg.answer_reoffer(forbidden, {});
   media_.remember(MediaSide::caller);
   const MediaSettingsPair settings = media_settings(nullptr);
-  Result<std::string> own =
-      media_.pass(MediaSide::caller, SdpRole::offer, reoffer.body, settings);
+  Result<std::string> own = media_.pass(MediaSide::caller, SdpRole::offer, reoffer.body, settings);
   if (own) own = media_.answer_alone(reoffer.body, settings);
   if (!own) {
     media_.revert();

@@ -140,8 +140,8 @@ class MediaPath {
   /// answer_early(), unsupported (it offers no codec that the relay knows).
   Result<std::string> play_early(const SessionBody& offer, const MediaSettingsPair& settings,
                                  const AudioPlaylist& playlist, const MediaPlay& how);
-  /// An answer of our own to an offer of the caller's, before or behind the answer, where nobody but
-  /// the switch is there: it can be played to, and heard by its keys. Errors: the same.
+  /// An answer of our own to an offer of the caller's, before or behind the answer, where nobody
+  /// but the switch is there: it can be played to, and heard by its keys. Errors: the same.
   Result<std::string> answer_alone(const SessionBody& offer, const MediaSettingsPair& settings);
   /// The caller sends what `own` of ours says, and nobody else does.
   Result<void> hear_alone(std::string_view own);

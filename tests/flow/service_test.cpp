@@ -519,7 +519,8 @@ TEST_CASE("Service T-17: caller and callee end while the one is being led to the
   }
 }
 
-TEST_CASE("Service T-17: what is ordered while the caller is being led ends with that, and says so") {
+TEST_CASE(
+    "Service T-17: what is ordered while the caller is being led ends with that, and says so") {
   Host host;
   auto call = host.call();
   host.bench->world.set_default_link({.delay_us = 100'000});
