@@ -235,7 +235,7 @@ class TANDEM_EXPORT Switch {
   /// returns, and what comes of it is told by an event `call_service`. Errors: invalid_argument
   /// (see check()), not_found (no such call, or no such `customer`), wrong_state (it is not served,
   /// was not answered, or is being bridged), unsupported (no way to play), limit (too many sounds
-  /// at once, or bridges of the call).
+  /// at once, or bridges of the call; or its loop was too busy, and may carry it out later).
   Result<void> order(std::uint64_t id, const ServiceOrder& what);
   /// The same by their names.
   Result<void> answer_call(std::uint64_t id);

@@ -2197,7 +2197,8 @@ typedef struct tandem_bridge_order {
 
 /* Orders for a call that the host serves (T-17): done when they return, and what comes of them is
    told by TANDEM_EVENT_CALL_SERVICE. Any thread. Errors of all: NOT_FOUND (no such call),
-   WRONG_STATE (it is not served, or not so far), INVALID_ARGUMENT. */
+   WRONG_STATE (it is not served, or not so far), INVALID_ARGUMENT, LIMIT (the loop of the call was
+   too busy; it may still carry the order out). */
 /* Answers a call that is served in early media. Since 0.1. */
 TANDEM_API int tandem_switch_answer_call(tandem_switch* object, uint64_t id);
 /* Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to the

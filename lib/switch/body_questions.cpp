@@ -58,8 +58,12 @@ Result<void> Switch::Body::order(std::uint64_t id, const ServiceOrder& what) {
   if (auto checked = check(what); !checked) return checked;
   auto answers =
       ask_worker_of(id, [id, what](call::Worker& worker) { return worker.order(id, what); });
-  if (answers.empty()) return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
-  return std::move(answers.front());
+  if (!answers.empty()) return std::move(answers.front());
+  // Whoever hears of no call takes it for one that is over, and this one is not.
+  if (id >> call::call_id_worker_shift < seats_.size())
+    return Error{ErrorCode::limit, "the loop of call " + std::to_string(id) +
+                                       " was too busy for an order, which it may still carry out"};
+  return Error{ErrorCode::not_found, "no call " + std::to_string(id)};
 }
 
 void Switch::Body::answer(std::uint64_t token, const PolicyAnswer& answer) {
