@@ -91,7 +91,7 @@ struct ServiceReport {
     none,
     finished,    ///< played: to its end.
     key,         ///< played: a key ended it.
-    stopped,     ///< played, collected: by another order.
+    stopped,     ///< played, collected: by another order, a bridge, a reminder of the end (M-14).
     full,        ///< collected: `max` keys.
     terminator,  ///< collected.
     first_key,   ///< collected: no first key came in time.

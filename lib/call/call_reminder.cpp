@@ -106,6 +106,8 @@ void Call::remind(std::int64_t left_s) {
   for (const MediaSide side : {MediaSide::caller, MediaSide::callee}) {
     const Hearers alone = side == MediaSide::caller ? Hearers::caller : Hearers::callee;
     if (reminder.to != alone && reminder.to != Hearers::both) continue;
+    // What a host plays (T-17) does not go on behind it, so that it has to know.
+    if (side == MediaSide::caller) end_play(ServiceReport::Why::stopped);
     const auto played = media_.play_over(side, reminder_for(side, left_s));
     const char* const who = side == MediaSide::caller ? "the caller" : "the callee";
     if (is_traced_) {

@@ -197,6 +197,27 @@ TEST_CASE("Service T-17: a billed one ends with the money, an account without an
   CHECK(host.count("ready") == 1);
 }
 
+TEST_CASE("Service T-17: the reminder of the end of the money takes the place of what is played") {
+  SwitchConfig config = base_config();
+  config.provision.accounts[0].balance = money("0.20");  // 20 s
+  ReminderConfig reminder;
+  reminder.sound = beep;
+  reminder.before_s = 10;
+  config.provision.accounts[0].reminder = reminder;
+  Host host(config);
+  auto call = host.call();
+  REQUIRE(host.tandem().play(host.id, {sound("tone:ringback/us"), true, false}).ok());
+  host.bench->run_s(8);
+  CHECK(host.count("played") == 0);
+  host.bench->run_s(4);
+  CHECK(host.last() == "played stopped");
+  CHECK(host.tandem().play(host.id, {sound("tone:ringback/us"), true, false}).ok());
+  host.bench->run_s(10);
+  CHECK(call->is_over());
+  CHECK(host.bench->only_cdr().end_reason == Reason::BalanceExhausted);
+  host.bench->check_clean();
+}
+
 TEST_CASE("Service T-17: in early media nobody pays until the host answers") {
   Host host(base_config(), {.answers = false});
   auto call = host.call();
