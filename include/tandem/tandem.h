@@ -1935,7 +1935,7 @@ enum {
   TANDEM_SERVICE_WHY_NONE = 0,
   TANDEM_SERVICE_WHY_FINISHED = 1,   /* played to its end */
   TANDEM_SERVICE_WHY_KEY = 2,        /* a key ended what was played */
-  TANDEM_SERVICE_WHY_STOPPED = 3,    /* another order did */
+  TANDEM_SERVICE_WHY_STOPPED = 3,    /* another order, a bridge or a reminder did */
   TANDEM_SERVICE_WHY_FULL = 4,       /* `max` keys came */
   TANDEM_SERVICE_WHY_TERMINATOR = 5, /* a key that ends a collection */
   TANDEM_SERVICE_WHY_FIRST_KEY = 6,  /* no first key came in time */
