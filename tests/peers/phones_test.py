@@ -60,7 +60,7 @@ def kamailio_is_the_edge():
                 device.expect_good()
             contact = json.loads(switch.api("/api/v1/phones/1002"))["contacts"][0]
             expect(contact["address"] == "127.0.0.1:%d" % edge, "it is called through the proxy", contact)
-            with Sipp(switch, "uas", port=port) as device, uac(switch, "-d", "300", number="1002") as caller:
+            with Sipp(switch, "codecs_callee", port=port) as device, uac(switch, "-d", "300", number="1002") as caller:
                 caller.expect_good()
                 device.expect_good()
         record = switch.wait_cdrs(1)[0]
