@@ -1,5 +1,5 @@
 // Requests about disputes as JSON.
-#include "switch/config_reader_json.hpp"
+#include "switch/record_request_json.hpp"
 #include "tandem/disputes.hpp"
 
 namespace tandem {
@@ -33,23 +33,10 @@ const std::vector<Field<Body>>& body_fields() {
 }  // namespace
 
 Result<DisputeRequest> parse_dispute(std::string_view json, std::uint64_t record_id) {
-  auto object = parse_json(json);
-  if (!object) return object.error();
   Body body;
-  std::vector<ConfigError> errors;
-  Reader reader("", errors, false);
-  read_object(reader, *object, body_fields(), {"reason"}, body);
-  const auto given = static_cast<std::uint64_t>(body.record_id);
-  if (errors.empty() && given != 0 && record_id != 0 && given != record_id) {
-    const Reader::Step step(reader, "record_id");
-    reader.fail(std::to_string(given) + " is not record " + std::to_string(record_id));
-  }
-  if (!errors.empty()) {
-    const std::string& pointer = errors.front().pointer;
-    return Error{ErrorCode::invalid_argument,
-                 (pointer.empty() ? "" : pointer + ": ") + errors.front().message};
-  }
-  body.request.record_id = record_id != 0 ? record_id : given;
+  const auto record = read_record_request(json, record_id, body_fields(), body);
+  if (!record) return record.error();
+  body.request.record_id = *record;
   return std::move(body.request);
 }
 
