@@ -80,8 +80,8 @@ struct Event {
   std::optional<ServiceReport> service;            ///< call_service.
 };
 TANDEM_EXPORT const char* event_kind_name(Event::Kind kind) noexcept;
-/// What a kind is about: "call", "gateway", "alarm" or "switch". Watchers that do not know a kind
-/// go by it.
+/// What a kind is about: "call", "gateway", "phone", "alarm", "switch" or "trace". Watchers that do
+/// not know a kind go by it.
 TANDEM_EXPORT const char* event_topic(Event::Kind kind) noexcept;
 
 /// What a policy hook is asked: shall this call go on, and how? After admission and rewriting,

@@ -55,11 +55,11 @@ struct DisputeQuery {
 /// looked up ("": there are no day files). `clock` (null: the system's) says when. Any thread;
 /// blocks. Errors: invalid_argument (a text, a day that is not the record's), not_found (no such
 /// record, or no such day), already_exists (it is disputed), wrong_state (it may be of an archived
-/// day: name the day), io.
+/// day: name the day), unsupported (no database file to keep it in), io.
 TANDEM_EXPORT Result<Dispute> dispute_record(const CdrPlace& place, const DisputeRequest& request,
                                              const Clock* clock = nullptr);
 /// Ends the dispute of a record; `request.day` is not looked at. Errors: invalid_argument,
-/// not_found (no dispute of it is open), io.
+/// not_found (no dispute of it is open), unsupported (as above), io.
 TANDEM_EXPORT Result<Dispute> resolve_dispute(const CdrPlace& place, const DisputeRequest& request,
                                               const Clock* clock = nullptr);
 /// Newest first. Errors: invalid_argument (limit, day), io.

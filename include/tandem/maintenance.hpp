@@ -136,8 +136,8 @@ TANDEM_EXPORT Result<std::vector<StoredDay>> stored_days(const SwitchConfig& con
 /// Does it on this thread, as the rules of `config` have it, beside a running switch or without
 /// one. `day`: "YYYY-MM-DD"; "" with MaintenanceAct::run, which judges by the clock, not by the
 /// hour. Returns when it is done; what failed is in the report. Errors: invalid_argument (`day`, or
-/// an act that cannot be asked for), unsupported (no SQLite sink), already_exists (maintenance of
-/// the folder is going on, in this process or another one), io.
+/// what is no act), unsupported (no SQLite sink), already_exists (maintenance of the folder is
+/// going on, in this process or another one), io.
 TANDEM_EXPORT Result<MaintenanceReport> maintain(const SwitchConfig& config, MaintenanceAct act,
                                                  std::string_view day = {});
 

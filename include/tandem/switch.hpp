@@ -387,9 +387,9 @@ class TANDEM_EXPORT Switch {
   /// configuration. stored_days() tells of the days themselves.
   [[nodiscard]] MaintenanceState maintenance() const;
   /// Begins it on a thread of its own and returns; maintenance() tells how it ended. `day`:
-  /// "YYYY-MM-DD"; "" with MaintenanceAct::run. Errors: invalid_argument (`day`, or an act that
-  /// cannot be asked for), already_exists (something is going on), unsupported (no SQLite sink),
-  /// wrong_state (the switch was closed), limit (no thread).
+  /// "YYYY-MM-DD"; "" with MaintenanceAct::run. Errors: invalid_argument (`day`, or what is no
+  /// act), already_exists (something is going on), unsupported (no SQLite sink), wrong_state (the
+  /// switch was closed), limit (no thread).
   Result<void> start_maintenance(MaintenanceAct act, std::string_view day = {});
   /// stored_days() of what is in force.
   [[nodiscard]] Result<std::vector<StoredDay>> stored_days() const;

@@ -1764,7 +1764,7 @@ TANDEM_API int tandem_media_session_stop_playing(tandem_media_session* session,
 TANDEM_API int tandem_spoken_phrase(const char* grammar, const char* section, uint64_t value,
                                     const char* currency, const char* folder, tandem_text** out);
 /* The same of "remaining_amount": an amount in the units of tandem_amount_parse(), rounded down to
-   hundredths; below 0 it is nothing. Since 0.1. */
+   hundredths; below 0 it is nothing. `currency` is required. Errors: those. Since 0.1. */
 TANDEM_API int tandem_spoken_amount(const char* grammar, int64_t units, const char* currency,
                                     const char* folder, tandem_text** out);
 /* Sends a key, '0'..'9', '*', '#', 'A'..'D', as set_audio says of the side. Errors: WRONG_STATE (no
@@ -2197,8 +2197,8 @@ typedef struct tandem_bridge_order {
 
 /* Orders for a call that the host serves (T-17): done when they return, and what comes of them is
    told by TANDEM_EVENT_CALL_SERVICE. Any thread. Errors of all: NOT_FOUND (no such call),
-   WRONG_STATE (it is not served, or not so far), INVALID_ARGUMENT, LIMIT (the loop of the call was
-   too busy; it may still carry the order out). */
+   WRONG_STATE (it is not served, or not ready yet), INVALID_ARGUMENT, LIMIT (the loop of the call
+   was too busy; it may still carry the order out). */
 /* Answers a call that is served in early media. Since 0.1. */
 TANDEM_API int tandem_switch_answer_call(tandem_switch* object, uint64_t id);
 /* Plays a WAV file (one channel, 8,000 Hz, at most two minutes) or "tone:ringback/us" to the
@@ -2498,8 +2498,8 @@ TANDEM_API int tandem_switch_maintenance_notes(const tandem_switch* object,
    `record_id`, `reason` (why; or what came of it), `author`, and `day`, "YYYY-MM-DD", when the
    record is of an archived day or there are no day files. *answer (may be NULL) gets the dispute as
    JSON (docs/maintenance.md). Errors: INVALID_ARGUMENT, NOT_FOUND (no such record, or no open
-   dispute of it), ALREADY_EXISTS (it is disputed), WRONG_STATE (name the day; closed), IO. Any
-   thread; blocks. Since 0.1. */
+   dispute of it), ALREADY_EXISTS (it is disputed), WRONG_STATE (name the day; closed),
+   UNSUPPORTED (no database file to keep it in), IO. Any thread; blocks. Since 0.1. */
 TANDEM_API int tandem_config_dispute_record(const tandem_config* config, const char* json,
                                             tandem_text** answer);
 TANDEM_API int tandem_config_resolve_dispute(const tandem_config* config, const char* json,

@@ -1,5 +1,5 @@
-// Calls that the host itself talks with (T-17): what a mailbox, an IVR, a callback or a card
-// service is made of.
+// Calls that the host itself talks with (T-17): what a mailbox, an IVR or a card service is
+// made of.
 //
 // A policy hook says that it serves a call (PolicyAnswer::serve). The switch takes the place of the
 // callee then, and does with the caller what the host orders through Switch: play, collect keys,

@@ -55,7 +55,7 @@ class Call final : public LegEvents {
   /// answered, or no recorder), not_found (no relayed audio), and those of MediaRecorder::record().
   Result<void> record(bool on);
   /// What the host orders of a call that it serves (T-17). `what`: one that check() accepts.
-  /// Errors: wrong_state (it is not served, or not so far), not_found, limit, and those of playing.
+  /// Errors: wrong_state (it is not served, or not ready), not_found, limit, and those of playing.
   Result<void> order(const ServiceOrder& what);
   [[nodiscard]] CallView view() const;
   [[nodiscard]] bool is_answered() const noexcept { return state_ == CallState::answered; }

@@ -82,8 +82,8 @@ class MaintenanceDesk {
 
   /// Now and then: begins the run of the day when its time has come.
   void tick(const MaintenancePlace& place);
-  /// Begins it. Errors: invalid_argument (`day`, or an act that cannot be asked for),
-  /// already_exists (something is going on), wrong_state (closed), limit (no thread).
+  /// Begins it. Errors: invalid_argument (`day`, or what is no act), already_exists (something
+  /// is going on), wrong_state (closed), limit (no thread).
   Result<void> start(const MaintenancePlace& place, MaintenanceAct act, std::string_view day);
   [[nodiscard]] MaintenanceState state() const;
   /// Ends what is going on, at the next step that leaves everything readable. Idempotent.

@@ -363,7 +363,8 @@ class Switch:
 
     def answer_call(self, id: int) -> None:
         """Answers a call that is served in early media (T-17). Errors of this and of the orders below: not_found,
-        wrong_state (the call is not served, or not so far). What comes of them is told by events `call_service`."""
+        wrong_state (the call is not served, or not ready yet), invalid_argument, unsupported, io, limit
+        (docs/voice.md). What comes of them is told by events `call_service`."""
         self._switch.answer_call(id)
 
     def play(
