@@ -368,7 +368,8 @@ void AudioBridge::take_event(Way& from, Way& to, MediaSide to_side, const RtpHea
     if (kind == EventTrack::Packet::first) to.event_segment = 0;
     return pass_event(from, to, to_side, header, is_marked, *event, now_us, out);
   }
-  --to.shift;  // it is not missed
+  // It is not missed; the place of one that came late has been left already.
+  if (!is_passed || static_cast<std::int16_t>(header.sequence - to.input_sequence) > 0) --to.shift;
   if (kind == EventTrack::Packet::late) return;
   // As long as the key turns out to be, when it is told in time; its beginning counts.
   const std::uint32_t samples = (to.events.before() + event->duration) / event_units(from.audio);

@@ -35,6 +35,7 @@ class SocketRelay : public ThreadedRelay {
     std::uint32_t packets = 0;  ///< how many they were, and how many it takes.
     std::uint32_t due_packets = 0;
     std::uint32_t received = 0;
+    std::uint32_t turn = 0;        // of its shard, in which it last had a packet
     std::uint32_t generation = 0;  ///< Of its socket.
     std::uint32_t epoch = 0;       ///< Of the call that it was connected for.
     std::uint32_t next = no_line;  ///< In the list of its shard,

@@ -25,6 +25,9 @@ constexpr std::uint32_t wake_event = 0xFFFFFFFF;   // beyond every slot
 // asked with every so many packets.
 constexpr std::uint32_t overflow_look_packets = 16;
 
+// Taken from one line in a turn, so that the others wait no longer than for these.
+constexpr int line_packets_max = 32;
+
 class SystemRelay final : public SocketRelay {
  public:
   explicit SystemRelay(const MediaConfig& config) : SocketRelay(config) {}
@@ -47,7 +50,9 @@ class SystemRelay final : public SocketRelay {
   void free_ports() noexcept override;
   int listen(unsigned shard, std::uint32_t event, int socket) noexcept override;
   void run_shard(unsigned shard) noexcept override;
-  void relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
+  int relay_ready(unsigned shard, std::uint32_t event, std::uint32_t turn, std::int64_t now_us,
+                  char* buffer, ShardCounters& totals) noexcept;
+  bool relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
                  ShardCounters& totals) noexcept;
   ssize_t receive_with_overflows(int socket, std::uint32_t event, SystemAddress& from, char* buffer,
                                  ShardCounters& totals) noexcept;
@@ -182,23 +187,24 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   ShardCounters& totals = counters_[index];
   epoll_event events[events_max];
   Pace pace(config_.tick_us, clock_.monotonic_us());
-  for (;;) {
+  for (std::uint32_t number = 1;; ++number) {
     const int most_ms =
         pace.is_ticking() ? 0 : wait_ms(index, has_lines(index) || has_found_.load(relaxed));
     const int count = epoll_wait(polls_[index].get(), events, events_max, most_ms);
     const std::int64_t now_us = clock_.monotonic_us();
+    int packets = 0;
     {
       const Turn turn(totals.turn);  // over before the pause: what was retired may go then
       for (int i = 0; i < count; ++i) {
         if (events[i].data.u32 != wake_event) {
-          relay_one(index, events[i].data.u32, now_us, buffer.get(), totals);
+          packets += relay_ready(index, events[i].data.u32, number, now_us, buffer.get(), totals);
         } else if (!woken(index)) {
           return;
         }
       }
       look_after(index, now_us);
     }
-    pace.took(count, now_us);
+    pace.took(packets, now_us);
     if (pace.is_ticking() && count < events_max) {
       const timespec pause{0, static_cast<long>(pace.tick_us()) * 1000};
       ::nanosleep(&pause, nullptr);
@@ -206,15 +212,29 @@ void SystemRelay::run_shard(unsigned index) noexcept {
   }
 }
 
-void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
+// One datagram: a stream has one per 20 ms, a second read would nearly always find nothing. If more
+// wait, epoll says so again; but a line that has some in one turn after the other, video for
+// example, may get more than the pauses between turns would let through so.
+int SystemRelay::relay_ready(unsigned shard, std::uint32_t event, std::uint32_t turn,
+                             std::int64_t now_us, char* buffer, ShardCounters& totals) noexcept {
+  const std::uint32_t slot = event & ~line_event;
+  bool is_busy = false;
+  if (event != slot) is_busy = turn - std::exchange(line(slot).turn, turn) == 1;
+  int packets = 0;
+  while (relay_one(shard, event, now_us, buffer, totals)) {
+    if (++packets == line_packets_max || !is_busy) break;
+  }
+  return packets;
+}
+
+/// False: there was none.
+bool SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t now_us, char* buffer,
                             ShardCounters& totals) noexcept {
   const std::uint32_t slot = event & ~line_event;
   Line* const by_line = event != slot ? &line(slot) : nullptr;
   const int socket = by_line != nullptr ? by_line->socket.get() : port_socket(slot);
-  if (socket < 0) return;  // a line that an earlier packet of this turn has closed
+  if (socket < 0) return false;  // a line that an earlier packet of this turn has closed
   SystemAddress from;
-  // One datagram: a stream has one per 20 ms, a second read would nearly always find nothing. If
-  // more wait, epoll says so again.
   ssize_t size = 0;
   if (by_line != nullptr && ++by_line->received % overflow_look_packets != 0) {
     socklen_t from_length = sizeof from;
@@ -226,7 +246,7 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
     // A connected socket is told that nobody listens at the other end.
     if (by_line != nullptr && errno != EAGAIN && errno != EINTR)
       lose_line(shard, slot, by_line->to);
-    return;
+    return false;
   }
   const std::string_view bytes(buffer, static_cast<std::size_t>(size));
   Onward onward;
@@ -234,7 +254,7 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
   if (accelerator_ == nullptr) {
     if (flows_.judge(slot, from_system(from), bytes, now_us, totals, onward))
       flows_.sent(onward, send_datagram(shard, onward), totals);
-    return;
+    return true;
   }
   bool is_passed = false;
   {
@@ -249,6 +269,7 @@ void SystemRelay::relay_one(unsigned shard, std::uint32_t event, std::int64_t no
     flows_.sent(onward, is_sent, totals);
   }
   accelerator_->reconsider(slot & ~1U, now_us);
+  return true;
 }
 
 ssize_t SystemRelay::receive_with_overflows(int socket, std::uint32_t event, SystemAddress& from,

@@ -223,7 +223,10 @@ TEST_CASE_TEMPLATE("Fast media: a relay that was closed leaves its many ports to
                    Backend, TANDEM_RELAY_BACKENDS) {
   if (!is_usable<Backend>()) return;
   MediaConfig config = steered_config();
-  config.address = IpAddress::ipv4(127, 0, 0, 77);  // where nobody else has so many ports
+  // Where nobody else has so many ports, and below those that the system gives to others.
+  config.address = IpAddress::ipv4(127, 77, static_cast<std::uint8_t>(::getpid() >> 8),
+                                   static_cast<std::uint8_t>(::getpid()));
+  config.port_first = 30'000;
   config.port_last = static_cast<std::uint16_t>(config.port_first + 1999);
   config.ready_pairs = 1000;
   for (int i = 0; i < 2; ++i) {

@@ -2,6 +2,7 @@
 // the relay in one, phone and carrier in the other, a pair of virtual interfaces between them.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -310,6 +311,7 @@ TEST_CASE("kernel relay: killed, its calls go on and the next one takes them ove
     REQUIRE(::pipe(to_child) == 0);
     const pid_t child = ::fork();
     if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whatever ends the test
       auto relay = MediaRelay::create(config);
       std::uint16_t told[2] = {0, 0};
       if (relay) {
@@ -428,7 +430,9 @@ class Traffic {
     auto due = std::chrono::steady_clock::now();
     while (while_true()) {
       say();
-      due += std::chrono::milliseconds(1);
+      // What a thread that was kept off would have sent comes not all at once.
+      due = std::max(due, std::chrono::steady_clock::now() - std::chrono::milliseconds(1)) +
+            std::chrono::milliseconds(1);
       while (std::chrono::steady_clock::now() < due)
         std::this_thread::yield();
     }
@@ -472,6 +476,7 @@ TEST_CASE("kernel relay: killed under twenty thousand packets a second, it loses
     REQUIRE(::pipe(to_test) == 0);
     const pid_t child = ::fork();
     if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whatever ends the test
       auto relay = MediaRelay::create(config);
       if (!relay) ::_exit(1);
       std::vector<MediaSession> sessions;
@@ -489,13 +494,14 @@ TEST_CASE("kernel relay: killed under twenty thousand packets a second, it loses
       (void)!::write(to_test[1], told, 1);
       ::pause();
     }
-    const KilledAtTheEnd killed_at_the_end{child};
+    KilledAtTheEnd killed_at_the_end{child};
     ::close(to_test[1]);
     const UniqueFd told(to_test[0]);
     std::uint16_t ports[2 * calls] = {};
     if (::read(told.get(), ports, sizeof ports) != sizeof ports) {
       MESSAGE(std::string(way.name) << " was not run: the relay was refused");
       ::waitpid(child, nullptr, 0);
+      killed_at_the_end.child = 0;
       continue;
     }
     for (std::size_t end = 0; end < 2 * calls; ++end)
@@ -513,6 +519,7 @@ TEST_CASE("kernel relay: killed under twenty thousand packets a second, it loses
     traffic.say_while([&] { return traffic.said() < began + 50; });
     REQUIRE(::kill(child, SIGKILL) == 0);
     traffic.say_while([&] { return ::waitpid(child, nullptr, WNOHANG) == 0; });
+    killed_at_the_end.child = 0;  // its number may be another's from now on
     const std::uint16_t dead = traffic.said();
     traffic.say_while([&] { return traffic.said() < dead + 50; });
     // The next one takes over in the midst of it.
@@ -545,6 +552,7 @@ static std::optional<std::array<SocketAddress, 2>> killed_relay(const MediaConfi
   REQUIRE(::pipe(to_test) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whatever ends the test
     auto relay = MediaRelay::create(config);
     if (!relay) ::_exit(1);
     auto session = relay->open();
