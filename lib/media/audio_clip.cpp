@@ -130,9 +130,14 @@ Result<AudioClip> AudioClip::load_wav(const std::string& path) {
   constexpr std::size_t bytes_max = 2 * samples_max + 65536;
   std::ifstream in(path, std::ios::binary);
   if (!in) return Error{ErrorCode::io, "audio file \"" + path + "\" could not be opened"};
-  std::string bytes(bytes_max + 1, '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(in.gcount()));
+  std::string bytes;
+  while (in && bytes.size() <= bytes_max) {  // in pieces: a voice has a hundred short files
+    constexpr std::size_t piece_bytes = 65536;
+    const std::size_t before = bytes.size();
+    bytes.resize(before + piece_bytes);
+    in.read(bytes.data() + before, piece_bytes);
+    bytes.resize(before + static_cast<std::size_t>(in.gcount()));
+  }
   if (bytes.size() > bytes_max)
     return Error{ErrorCode::limit, "audio file \"" + path + "\" was longer than two minutes"};
   auto clip = parse_wav(bytes);
