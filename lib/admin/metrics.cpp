@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <initializer_list>
-#include <ranges>
 #include <utility>
 
 #include "base/text.hpp"
@@ -31,7 +30,7 @@ class Page {
   }
   /// A sample for each of `all`: `value` and `labels` of it, each a function or a member.
   template <class Range, class Value, class Labels>
-  void each(const char* name, const char* type, const char* help, Range&& all, Value value,
+  void each(const char* name, const char* type, const char* help, const Range& all, Value value,
             Labels labels) {
     family(name, type, help);
     for (const auto& one : all)
@@ -103,14 +102,11 @@ std::string metrics_text(const SwitchCounters& counters, const std::vector<Gatew
   page.each(
       "gateway_locked", "gauge", "1 for a locked gateway.", gateways,
       [](const GatewayView& gateway) { return gateway.locked ? 1 : 0; }, labels_of);
-  page.each(
-      "gateway_online", "gauge",
-      "1 while a gateway that registers here, or that the switch registers at, is there.",
-      std::views::filter(gateways,
-                         [](const GatewayView& gateway) {
-                           return gateway.registration != GatewayRegistration::fixed;
-                         }),
-      [](const GatewayView& gateway) { return gateway.is_registered ? 1 : 0; }, labels_of);
+  page.family("gateway_online", "gauge",
+              "1 while a gateway that registers here, or that the switch registers at, is there.");
+  for (const GatewayView& gateway : gateways)
+    if (gateway.registration != GatewayRegistration::fixed)
+      page.sample(gateway.is_registered ? 1 : 0, labels_of(gateway));
   page.single("registrants_online", "gauge", "Phones and gateways that are registered here now.",
               counters.registrants_online);
   const WebhookState& notices = counters.phone_notices;
