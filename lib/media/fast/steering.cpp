@@ -11,6 +11,8 @@
 #include <cstring>
 #include <vector>
 
+#include "media/load_program.hpp"
+
 namespace tandem::media {
 namespace {
 
@@ -220,7 +222,7 @@ Result<void> Steering::create(const Range& range, std::uint32_t sockets) {
   arguments.insn_cnt = static_cast<std::uint32_t>(instructions.size());
   arguments.license = address_of(license);
   std::strncpy(arguments.prog_name, "tandem_media", sizeof arguments.prog_name - 1);
-  program_ = UniqueFd(static_cast<int>(bpf(BPF_PROG_LOAD, arguments)));
+  program_ = UniqueFd(load_program(arguments));
   if (!program_.is_open()) return refused("a program for sk_lookup", errno);
   return {};
 }

@@ -13,6 +13,8 @@
 #include <system_error>
 #include <vector>
 
+#include "media/load_program.hpp"
+
 namespace tandem::media::bpf {
 namespace {
 
@@ -227,7 +229,7 @@ Result<UniqueFd> load(const char* name, Hook hook, const Maps& maps) {
   attr.insns = address(code.instructions.data());
   attr.license = address(license);
   std::strncpy(attr.prog_name, name, sizeof attr.prog_name - 1);
-  UniqueFd fd(call(BPF_PROG_LOAD, attr));
+  UniqueFd fd(load_program(attr));
   if (fd.is_open()) return fd;
   const int code_refused = errno;
   if (code_refused != EINVAL && code_refused != EACCES && code_refused != E2BIG)
@@ -235,7 +237,7 @@ Result<UniqueFd> load(const char* name, Hook hook, const Maps& maps) {
   attr.log_level = 1;
   attr.log_size = log.size();
   attr.log_buf = address(log.data());
-  UniqueFd again(call(BPF_PROG_LOAD, attr));
+  UniqueFd again(load_program(attr));
   if (again.is_open()) return again;
   const std::string complaint = last_complaint({log.data(), ::strnlen(log.data(), log.size())});
   if (complaint.empty()) return refused(std::string("the program ") + name, code_refused);

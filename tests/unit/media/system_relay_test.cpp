@@ -541,7 +541,7 @@ TEST_CASE_TEMPLATE("Media relay: closing it frees every file and the next one ge
     MediaConfig config = small_config(0, 40);
     config.ready_pairs = 20;
     auto relay = create<Backend>(config);
-    REQUIRE(relay);
+    REQUIRE_MESSAGE(relay.ok(), (relay ? "" : relay.error().message));
     Call call(*relay);
     call.echo(1);
     CHECK(relay->stats().ports_busy == 0);
