@@ -464,6 +464,7 @@ Result<void> Switch::Body::open_workers() {
   reconciler_ = std::make_unique<PeerReconciler>(
       first, [this](const InterconnectQuery& query) { return interconnect_totals(query); },
       [this](std::string text) { alarm(std::move(text)); });
+  compare_with_peers();  // from the period of the start on, whenever the first look comes
   callbacks_ = std::make_unique<Callbacks>(hooks_, is_simulated() ? &first : nullptr, log_);
   for (std::string& text : std::exchange(alarms_of_last_run_, {}))
     alarm(std::move(text));

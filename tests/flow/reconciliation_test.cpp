@@ -58,11 +58,12 @@ struct Interconnect {
   std::unique_ptr<Api> api;
   Endpoint *a = nullptr, *b = nullptr;
 
-  explicit Interconnect(const char* far_price = "0.30", std::int32_t line_hundredths = 100,
-                        const std::string& far_token = "secret",
-                        const std::string& partner_token = {},
-                        const ReconciliationPeer& asked = {
-                            at("10.0.7.1:8080"), "from-near", "secret", {}}) {
+  explicit Interconnect(
+      const char* far_price = "0.30", std::int32_t line_hundredths = 100,
+      const std::string& far_token = "secret", const std::string& partner_token = {},
+      const ReconciliationPeer& asked = {at("10.0.7.1:8080"), "from-near", "secret", {}},
+      std::int64_t start_us = 0) {
+    world.run_for_us(start_us);
     SwitchConfig config = base_config(0);
     add_sink(config, folder / "near");
     config.parameters.reconciliation_period_s = period_s;
@@ -139,6 +140,15 @@ TEST_CASE("Reconciliation: two switches that count the same raise no alarm (B-27
   CHECK(compared >= 8);
   CHECK(calls == 20);
   CHECK(both.alarms.empty());
+}
+
+TEST_CASE("Reconciliation: the period in whose last moment a switch starts is compared (B-27)") {
+  constexpr std::int64_t to_the_next_us = 1'000;
+  Interconnect both("0.30", 100, "secret", {}, {at("10.0.7.1:8080"), "from-near", "secret", {}},
+                    period_s * second_us - to_the_next_us);
+  both.run_s(2 * period_s + 5);
+  CHECK(both.check().until_us - both.check().since_us == period_s * second_us);
+  CHECK(format_time_us(both.check().since_us) == "2026-01-01T00:00:00.000000Z");
 }
 
 TEST_CASE("Reconciliation: 2 % more money over there is an alarm with both totals (B-27)") {
