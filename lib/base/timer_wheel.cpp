@@ -9,6 +9,7 @@ namespace tandem {
 namespace {
 
 constexpr std::int64_t tick_us = 1000;
+constexpr std::uint64_t shared_ticks = 16;
 // Keeps now + delay inside int64 whatever a caller asks for: 146,000 years.
 constexpr std::int64_t delay_us_max = std::numeric_limits<std::int64_t>::max() / 2;
 // Furthest slot of the top level that is not the current one.
@@ -36,16 +37,28 @@ TimerWheel::~TimerWheel() {
   }
 }
 
-void TimerWheel::start(Timer& timer, std::int64_t delay_us) noexcept {
-  timer.cancel();
+/// The first tick at or after the delay, and after the present one.
+std::uint64_t TimerWheel::tick_after(std::int64_t delay_us) const noexcept {
   delay_us = std::clamp<std::int64_t>(delay_us, 0, delay_us_max);
   const std::int64_t offset_us = now_us_ - start_us_;
-  // Rounded up, so that the tick begins at or after the expiry.
-  const auto due = static_cast<std::uint64_t>((offset_us + delay_us + tick_us - 1) / tick_us);
-  timer.expiry_tick_ = std::max(due, tick_ + 1);
+  return std::max(static_cast<std::uint64_t>((offset_us + delay_us + tick_us - 1) / tick_us),
+                  tick_ + 1);
+}
+
+void TimerWheel::start_at(Timer& timer, std::uint64_t tick) noexcept {
+  timer.cancel();
+  timer.expiry_tick_ = tick;
   timer.wheel_ = this;
   ++pending_;
   place(timer);
+}
+
+void TimerWheel::start(Timer& timer, std::int64_t delay_us) noexcept {
+  start_at(timer, tick_after(delay_us));
+}
+
+void TimerWheel::start_shared(Timer& timer, std::int64_t delay_us) noexcept {
+  start_at(timer, (tick_after(delay_us) + shared_ticks - 1) / shared_ticks * shared_ticks);
 }
 
 void TimerWheel::place(Timer& timer) noexcept {

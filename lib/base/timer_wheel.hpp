@@ -56,6 +56,10 @@ class TimerWheel {
   /// (Re)starts `timer`, `delay_us` after now_us(). At 0 or less it fires at the next tick, never
   /// inside the advance() that is running unless that one has ticks left to go through.
   void start(Timer& timer, std::int64_t delay_us) noexcept;
+  /// As start(), but at a tick that all timers started like this share, one in 16: at most 16 ms
+  /// later than asked. For timers that only release something, of which a busy loop has thousands a
+  /// second: they wake it 60 times a second, whatever their number.
+  void start_shared(Timer& timer, std::int64_t delay_us) noexcept;
 
   /// Fires what is due. A callback may start, cancel and destroy any timer, its own too, but not
   /// the wheel. A time before now_us() changes nothing; neither does a call from inside a callback.
@@ -81,6 +85,8 @@ class TimerWheel {
     unsigned slot;
   };
 
+  void start_at(Timer& timer, std::uint64_t tick) noexcept;
+  [[nodiscard]] std::uint64_t tick_after(std::int64_t delay_us) const noexcept;
   void place(Timer& timer) noexcept;
   void unlink(TimerLink& link) noexcept;
   void cascade(unsigned level, unsigned slot) noexcept;

@@ -120,7 +120,7 @@ void ClientTransaction::complete(std::int64_t linger_us) {
     return;
   }
   deadline_us_ = layer_.now_us() + linger_us;
-  layer_.loop_.timers().start(timer_, linger_us);
+  layer_.loop_.timers().start_shared(timer_, linger_us);
 }
 
 void ClientTransaction::receive(const Message& response, const Path& from) {
@@ -252,7 +252,8 @@ void ClientTransaction::abandon() {
   if (state_ != State::calling || is_unsendable_) return;
   interval_us_ = 0;
   deadline_us_ = std::min(deadline_us_, layer_.now_us() + layer_.timing_.t4_us);
-  layer_.loop_.timers().start(timer_, std::max<std::int64_t>(0, deadline_us_ - layer_.now_us()));
+  layer_.loop_.timers().start_shared(timer_,
+                                     std::max<std::int64_t>(0, deadline_us_ - layer_.now_us()));
 }
 
 void ClientTransaction::limit_wait() noexcept {
@@ -341,7 +342,7 @@ void ServerTransaction::respond(int status, std::string_view response) {
     state_ = State::completed;
     user_ = nullptr;
     deadline_us_ = layer_.now_us() + (is_datagram() ? timing.timeout_us() : 0);  // timer J
-    layer_.loop_.timers().start(timer_, is_datagram() ? timing.timeout_us() : 0);
+    layer_.loop_.timers().start_shared(timer_, is_datagram() ? timing.timeout_us() : 0);
     return;
   }
   deadline_us_ = layer_.now_us() + timing.timeout_us();  // timers H, L
@@ -398,7 +399,7 @@ void ServerTransaction::receive_ack() {
   interval_us_ = 0;
   const std::int64_t linger_us = is_datagram() ? layer_.timing_.t4_us : 0;  // timer I
   deadline_us_ = layer_.now_us() + linger_us;
-  layer_.loop_.timers().start(timer_, linger_us);
+  layer_.loop_.timers().start_shared(timer_, linger_us);
 }
 
 void ServerTransaction::stop_answer() {
@@ -407,7 +408,8 @@ void ServerTransaction::stop_answer() {
   user_ = nullptr;
   response_.clear();
   interval_us_ = 0;
-  layer_.loop_.timers().start(timer_, std::max<std::int64_t>(deadline_us_ - layer_.now_us(), 0));
+  layer_.loop_.timers().start_shared(timer_,
+                                     std::max<std::int64_t>(deadline_us_ - layer_.now_us(), 0));
 }
 
 void ServerTransaction::drop() {
@@ -418,7 +420,7 @@ void ServerTransaction::drop() {
   response_.clear();
   interval_us_ = 0;
   deadline_us_ = layer_.now_us() + layer_.timing_.timeout_us();
-  layer_.loop_.timers().start(timer_, layer_.timing_.timeout_us());
+  layer_.loop_.timers().start_shared(timer_, layer_.timing_.timeout_us());
 }
 
 // The layer.

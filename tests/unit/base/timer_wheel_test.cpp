@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -102,10 +103,17 @@ class World {
         break;
     }
     forget(index);
-    wheel_.start(*timers_[index], delay_us);
+    const bool is_shared = random_.below(4) == 0;
+    if (is_shared) {
+      wheel_.start_shared(*timers_[index], delay_us);
+    } else {
+      wheel_.start(*timers_[index], delay_us);
+    }
     const std::int64_t due_us = now_us_ + std::max<std::int64_t>(0, delay_us);
     std::uint64_t tick = static_cast<std::uint64_t>((due_us - start_us_ + 999) / 1000);
     tick = std::max(tick, tick_ + 1);
+    while (is_shared && tick % 16 != 0)
+      ++tick;
     pending_.push_back({tick, order_++, index, due_us});
   }
 
@@ -229,6 +237,28 @@ TEST_CASE(
   CHECK(again.rings == 2);
   wheel.advance(1'000'000'000);  // goes through the ticks up to here at most once more each
   CHECK(again.rings <= 4);
+}
+
+TEST_CASE("TimerWheel: shared timers of a second come due in groups of 16 ms") {
+  TimerWheel wheel(12'345);
+  std::vector<std::unique_ptr<Bell>> bells;
+  for (int i = 0; i < 1'000; ++i) {
+    bells.push_back(std::make_unique<Bell>(wheel));
+    wheel.start_shared(bells.back()->timer, 32'000'000 + i * 1'000);
+  }
+  std::set<std::int64_t> wakes;
+  while (wheel.pending() > 0) {
+    const std::int64_t next_us = wheel.next_expiry_us();
+    const std::size_t before = wheel.pending();
+    wheel.advance(next_us);
+    if (wheel.pending() < before) wakes.insert(next_us);
+  }
+  CHECK(wakes.size() == 64);
+  for (int i = 0; i < 1'000; ++i) {
+    const std::int64_t due_us = 12'345 + 32'000'000 + i * 1'000;
+    CHECK(bells[static_cast<std::size_t>(i)]->rang_at_us >= due_us);
+    CHECK(bells[static_cast<std::size_t>(i)]->rang_at_us < due_us + 16'000);
+  }
 }
 
 TEST_CASE("TimerWheel: timers of one tick fire in the order of their start, whenever that was") {
