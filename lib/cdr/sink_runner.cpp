@@ -343,13 +343,16 @@ void SinkRunner::note_failure(const Error& error) {
 
 bool SinkRunner::pump() {
   if (pause_ms_ != 0 && clock_.monotonic_us() < retry_at_us_) return false;
+  // What becomes durable meanwhile is left to the next call: under load there would always be a few
+  // records, and each handful of them a commit of its own.
+  const std::uint64_t through = journal_.durable_sequence();
   for (;;) {
     const Result<bool> written = write_next();
     if (!written) return false;
     if (must_end()) return !*written;
     rest_when_idle(*written);
     look_after(*written);
-    if (!*written) return true;
+    if (!*written || position_.load() >= through) return true;
   }
 }
 

@@ -74,8 +74,8 @@ class SinkRunner {
                                                     Log* log);
   ~SinkRunner();  ///< Stops the thread; what the sink does not hold stays in the journal.
 
-  /// Writes until everything durable is taken or the sink fails; does nothing during the pause
-  /// after a failure. Not while the thread runs. True: everything durable is taken.
+  /// Writes until everything is taken that was durable at the call, or the sink fails; does nothing
+  /// during the pause after a failure. Not while the thread runs. True: all of that is taken.
   bool pump();
   /// As pump(), at least up to `sequence`, without waiting for pauses. For the start of a switch,
   /// before start_thread(), and its end. Errors: the sink's, timeout (the end's time is over).

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -137,6 +138,49 @@ TEST_CASE("SinkRunner: a sink that is down loses nothing and keeps the order (C-
   CHECK_FALSE(line.runner->state().is_failing);
   line.journal->pump();
   CHECK(line.journal->counters().segments < 3);
+}
+
+TEST_CASE("SinkRunner: what becomes durable during a batch waits for the next call") {
+  Line line;
+  line.open();
+  SeededRandom random(1);
+  const Cdr cdr = test::sample_cdr(1, random);
+  // While it takes a batch, one more call ends, as under load.
+  struct BusySink final : CdrSink {
+    Result<void> write(const Cdr& taken) override {
+      ids.push_back(taken.record_id);
+      return {};
+    }
+    Result<void> flush() override {
+      ++flushes;
+      during_flush();
+      return {};
+    }
+    std::function<void()> during_flush;
+    std::vector<std::uint64_t> ids;
+    std::uint64_t flushes = 0;
+  };
+  auto owned = std::make_unique<BusySink>();
+  BusySink& sink = *owned;
+  std::vector<std::uint64_t> given;
+  sink.during_flush = [&] {
+    if (sink.flushes > 5) return;
+    given.push_back(line.append(cdr));
+    line.journal->pump();
+  };
+  auto target = make_host_target(line.disk, "/j", "busy", std::move(owned));
+  line.attach(*target);
+  REQUIRE(line.journal->start().ok());
+  for (int i = 0; i < 50; ++i)
+    given.push_back(line.append(cdr));
+  line.journal->pump();
+  for (std::uint64_t call = 1; call <= 6; ++call) {
+    CHECK(line.runner->pump());
+    CHECK(sink.flushes == call);
+    CHECK(sink.ids.size() == 49 + call);
+    CHECK(line.runner->state().lag_records == (call <= 5 ? 1 : 0));
+  }
+  CHECK(sink.ids == given);
 }
 
 TEST_CASE("SinkRunner: a stop does not wait for a backlog beyond its time (C-07)") {
