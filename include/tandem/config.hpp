@@ -510,6 +510,8 @@ struct SwitchConfig {
   std::optional<SocketAddress> admin_listen;
   std::string admin_token;  ///< Required when `admin_listen` is not loopback.
   std::string cdr_journal = "journal";
+  /// Commits of the journal start so far apart, unless many records wait; an answer waits for one.
+  std::int32_t cdr_commit_interval_ms = 4;
   std::vector<CdrSinkConfig> cdr_sinks;        ///< Default: one "sqlite".
   MaintenanceConfig maintenance;               ///< Of the day files of the first "sqlite" (O-08).
   DnsConfig dns;                               ///< Of the names of gateways; taken at the start.

@@ -32,7 +32,7 @@ struct JournalOptions {
   std::uint32_t spare_segments_max = 2;  ///< Recycled files kept; further ones are removed.
   /// Commits start at least so far apart, unless many records wait; 0..1,000,000. A trickle of
   /// records then shares its flushes, and the first after a pause is written at once.
-  std::int64_t commit_interval_us = 2'000;
+  std::int64_t commit_interval_us = 4'000;
   /// So long the end of a call and a mark of one wait for a record that somebody waits for, which
   /// takes them along; 0..1,000,000.
   std::int64_t patience_us = 20'000;

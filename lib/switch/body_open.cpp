@@ -191,6 +191,7 @@ Result<void> Switch::Body::add_sink(std::string name, std::unique_ptr<cdr::SinkT
 Result<void> Switch::Body::open_journal() {
   cdr::JournalOptions options;
   options.folder = config_.path(config_.cdr_journal);
+  options.commit_interval_us = std::int64_t{1'000} * config_.cdr_commit_interval_ms;
   options.threads = !is_simulated();
   options.disk = environment_.disk;
   auto journal = cdr::Journal::open(options, environment_.network->clock(), &log_);

@@ -145,6 +145,7 @@ Result<std::vector<std::string>> Switch::Body::reload(const SwitchConfig& update
   differs("parameters.auth_sha256", update.parameters.auth_sha256 != before.parameters.auth_sha256);
   differs("admin.listen", update.admin_listen != before.admin_listen);
   differs("admin.token", update.admin_token != before.admin_token);
+  differs("cdr.commit_interval_ms", update.cdr_commit_interval_ms != before.cdr_commit_interval_ms);
   differs("cdr.journal", update.path(update.cdr_journal) != before.path(before.cdr_journal));
   differs("cdr.sinks", update.cdr_sinks != before.cdr_sinks);
   differs("dns", update.dns != before.dns);

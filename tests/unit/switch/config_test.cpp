@@ -28,6 +28,7 @@ TEST_CASE("read_config: every key has the default that the reference names") {
   CHECK(config.media_backend == MediaBackend::automatic);
   CHECK_FALSE(config.admin_listen);
   CHECK(config.cdr_journal == "journal");
+  CHECK(config.cdr_commit_interval_ms == 4);
   REQUIRE(config.cdr_sinks.size() == 1);
   CHECK(config.cdr_sinks[0].type == "sqlite");
   CHECK(config.cdr_sinks[0].path == "cdr");
