@@ -138,8 +138,10 @@ namespace {
 /// Takes nothing while it is down.
 struct WaveringSink final : CdrSink {
   bool is_down = true;
-  Result<void> write(const Cdr&) override {
+  std::vector<std::uint64_t> taken;
+  Result<void> write(const Cdr& cdr) override {
     if (is_down) return Error{ErrorCode::io, "sink was down"};
+    taken.push_back(cdr.record_id);
     return {};
   }
   Result<void> flush() override { return {}; }
@@ -183,4 +185,36 @@ TEST_CASE("Host: from four fifths of what may wait for a sink on an alarm is rai
   bench.run_s(30);
   CHECK(alarms.size() == (config.parameters.cdr_pending_max == 0 ? 0 : 2));
   if (alarms.size() == 2) CHECK(alarms[1].find(" caught up, has ") != std::string::npos);
+}
+
+TEST_CASE("Host: a sink that fails raises an alarm, holds up no call and gets all records later") {
+  const auto sink = std::make_shared<WaveringSink>();
+  std::vector<std::string> alarms;
+  SwitchHooks hooks;
+  hooks.cdr_sinks = {sink};
+  hooks.on_event = [&](const Event& event) {
+    if (event.kind == Event::Kind::alarm && event.text.starts_with("sink "))
+      alarms.push_back(event.text);
+  };
+  Bench bench(base_config(), {}, hooks);
+  for (int i = 0; i < 3; ++i) {
+    auto call = bench.connect();
+    bench.run_s(5);
+    call->hang_up();
+    bench.run_s(5);
+  }
+  REQUIRE(alarms.size() == 1);  // (O-03)
+  CHECK(alarms[0].starts_with("sink host-sink-"));
+  CHECK(alarms[0].ends_with(" fails: sink was down"));
+  CHECK(sink->taken.empty());
+  sink->is_down = false;
+  bench.run_s(30);
+  REQUIRE(alarms.size() == 2);
+  CHECK(alarms[1].ends_with(" works again"));
+  std::vector<std::uint64_t> wanted;
+  for (const Cdr& cdr : bench.world.cdrs())
+    wanted.push_back(cdr.record_id);
+  CHECK(wanted.size() == 3);
+  CHECK(sink->taken == wanted);
+  bench.check_clean();
 }

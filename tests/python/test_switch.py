@@ -220,6 +220,56 @@ def test_a_policy_callback_that_raises_leaves_the_default(tmp_path: Path, monkey
     assert raised[0].exc_type is ZeroDivisionError
 
 
+# Calls again and again, and tells when each call was refused; from a process of its own, for the one of the switch holds
+# its interpreter.
+CALLER = """
+import socket, sys, time
+host, port, until = sys.argv[1], int(sys.argv[2]), time.monotonic() + 60
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out, open(sys.argv[3], "w") as answers:
+    out.bind(("127.0.0.9", 0))
+    out.settimeout(30)
+    own = out.getsockname()[1]
+    number = 0
+    while time.monotonic() < until:
+        number += 1
+        call_id = f"Call-ID: {number}-{own}"
+        lines = [f"INVITE sip:442079460000@{host} SIP/2.0", f"Via: SIP/2.0/UDP 127.0.0.9:{own};branch=z9hG4bK-{own}-{number}",
+                 f"From: <sip:1000@127.0.0.9>;tag={number}", f"To: <sip:442079460000@{host}>", call_id, "CSeq: 1 INVITE",
+                 f"Contact: <sip:1000@127.0.0.9:{own}>", "Max-Forwards: 70", "Content-Length: 0"]
+        asked = time.monotonic()
+        out.sendto(("\\r\\n".join(lines) + "\\r\\n\\r\\n").encode(), (host, port))
+        answer = ""
+        while not answer.startswith("SIP/2.0 480") or call_id not in answer.splitlines():
+            answer = out.recv(4096).decode()
+        print(asked, time.monotonic(), file=answers, flush=True)
+        if number == 1:
+            print("refused", flush=True)
+"""
+
+
+def test_a_busy_interpreter_keeps_no_worker_from_its_work(tmp_path: Path) -> None:
+    refuse = tandem.PolicyAnswer(False, sip_status=480)
+    with tandem.Switch(
+        config(tmp_path), on_policy=lambda question: refuse, policy_deadline_us=10_000, policy_default=refuse
+    ) as switch:
+        host, _, port = switch.listening()[0].removeprefix("udp:").partition(":")
+        answers = tmp_path / "answers"
+        command = [sys.executable, "-c", CALLER, host, port, str(answers)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
+            assert caller.stdout is not None
+            caller.stdout.readline()
+            count, begun, ended = 5_000_000, 0.0, 0.0
+            while ended - begun < 0.3:
+                count *= 2
+                begun = time.monotonic()
+                sum(range(count))  # in C, without ever letting go of the interpreter
+                ended = time.monotonic()
+            caller.kill()
+    times = [line.split() for line in answers.read_text().splitlines()[:-1]]
+    answered = [asked for asked, at in times if begun < float(asked) and float(at) < ended]
+    assert len(answered) > 3  # by the deadline and the default
+
+
 def test_events_come_through_asyncio(tmp_path: Path) -> None:
     async def first_ended(switch: tandem.Switch) -> tandem.Event:
         async for event in switch.events():
