@@ -43,10 +43,15 @@ fi
 
 "$cmake" -S "$here/consumer" -B "$work/consumer" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
   -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$flags" -DCMAKE_C_FLAGS="$flags" -DWANTED_VERSION="$version" \
-  -DHAS_C="$has_c" >"$work/log" 2>&1 && "$cmake" --build "$work/consumer" >>"$work/log" 2>&1 ||
+  -DHAS_C="$has_c" -DEXAMPLES="$(cd "$here/../../examples" && pwd)" >"$work/log" 2>&1 && "$cmake" --build "$work/consumer" >>"$work/log" 2>&1 ||
   { cat "$work/log"; fail "the consumer did not build"; }
 "$work/consumer/use_cpp" || fail "the C++ consumer did not run"
 [ -z "$has_c" ] || "$work/consumer/use_c" || fail "the C consumer did not run"
+for program in switch_cpp ${has_c:+switch_c}; do
+  mkdir "$work/$program"
+  (cd "$work/$program" && "$work/consumer/$program" 0 udp:127.0.0.1:0) >"$work/said" || fail "$program did not run"
+  grep -q '127\.0\.0\.1:[1-9]' "$work/said" || { cat "$work/said"; fail "$program did not listen"; }
+done
 
 # Nothing installed may lead back into the tree that it was built from.
 if grep -rlI "$build\|$(cd "$here/../.." && pwd)" "$prefix" --include='*.cmake' --include='*.pc' --include='*.h*' --include='*.py'; then
