@@ -2,6 +2,7 @@
 // tandem-load.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -224,11 +225,12 @@ load::Options load_options(std::uint16_t sip_port, std::uint16_t vendor_port, do
   return options;
 }
 
-Run measure(const Target& target, std::uint16_t sip_port, std::uint16_t vendor_port, double rate) {
+Run measure(const Target& target, std::uint16_t sip_port, std::uint16_t vendor_port, double rate,
+            double run_s = std::max(3.0, 4 * seconds())) {
   Run run;
   run.rate = rate;
   load::Options options = load_options(sip_port, vendor_port, rate);
-  options.seconds = std::max(3.0, 4 * seconds());
+  options.seconds = run_s;
   auto generator = load::Generator::open(options);
   if (!generator) return run;
   const double before_us = target.cpu_us();
@@ -340,6 +342,47 @@ void run_short_calls(std::uint16_t sip_port, std::uint16_t vendor_port, std::uin
   options.calls = calls;
   auto generator = load::Generator::open(options);
   if (generator) (void)generator->run();
+}
+
+/// All threads of a process, on the last of its processors.
+bool keep_to_one_core(pid_t pid) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(pid, sizeof allowed, &allowed) != 0) return false;
+  cpu_set_t last;
+  CPU_ZERO(&last);
+  for (int core = CPU_SETSIZE - 1; core >= 0; --core) {
+    if (!CPU_ISSET(core, &allowed)) continue;
+    CPU_SET(core, &last);
+    break;
+  }
+  bool is_kept = true;
+  for (const auto& thread : fs::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    const pid_t id = std::stoi(thread.path().filename().string());
+    is_kept = sched_setaffinity(id, sizeof last, &last) == 0 && is_kept;
+  }
+  return is_kept;
+}
+
+// The whole switch on one processor, its writer and its sinks too, for a minute: long enough for
+// transactions that ended to come and go.
+TANDEM_BENCH("sip.one_core_calls_per_s", "calls/s") {
+  constexpr double rate = 5'000;
+  const TemporaryFolder folder;
+  const std::uint16_t sip_port = free_port();
+  const std::uint16_t vendor_port = free_port();
+  const pid_t pid = start_switch(folder.path(), sip_port, vendor_port);
+  if (pid < 0) return Figure::skipped("the switch did not start");
+  const Target target(pid);
+  if (!keep_to_one_core(pid)) return Figure::skipped("the switch could not be kept to one core");
+  const double run_s = 60 * seconds();
+  const Run run = measure(target, sip_port, vendor_port, rate, run_s);
+  if (!run.is_clean()) return Figure::skipped("calls failed: " + to_json(run));
+  char share[64];
+  std::snprintf(share, sizeof share, ",\"core_used_percent\":%.0f}",
+                run.us_per_call * rate / 10'000);
+  std::string detail = to_json(run);
+  detail.replace(detail.size() - 1, 1, share);
+  return Figure{static_cast<double>(run.report.completed) / run_s, detail};
 }
 
 struct HeldCalls {
