@@ -58,6 +58,7 @@ void TimerWheel::start(Timer& timer, std::int64_t delay_us) noexcept {
 }
 
 void TimerWheel::start_shared(Timer& timer, std::int64_t delay_us) noexcept {
+  if (delay_us <= 0) return start(timer, delay_us);
   start_at(timer, (tick_after(delay_us) + shared_ticks - 1) / shared_ticks * shared_ticks);
 }
 

@@ -43,9 +43,9 @@ class Timer : private TimerLink {
 };
 
 /// 5 levels of 256 slots, 1 ms a tick. A timer never fires early and at most one tick late (plus
-/// the delay of advance()). A delay may be of any length. Timers of one tick fire in the order of
-/// their start, of those started less than 34 years ahead: that is the reach of the slots.
-/// Threading: loop-bound. No allocation after construction.
+/// the delay of advance(); see start_shared()). A delay may be of any length. Timers of one tick
+/// fire in the order of their start, of those started less than 34 years ahead: that is the reach
+/// of the slots. Threading: loop-bound. No allocation after construction.
 class TimerWheel {
  public:
   explicit TimerWheel(std::int64_t now_us) noexcept;
@@ -57,8 +57,8 @@ class TimerWheel {
   /// inside the advance() that is running unless that one has ticks left to go through.
   void start(Timer& timer, std::int64_t delay_us) noexcept;
   /// As start(), but at a tick that all timers started like this share, one in 16: at most 16 ms
-  /// later than asked. For timers that only release something, of which a busy loop has thousands a
-  /// second: they wake it 60 times a second, whatever their number.
+  /// later than asked, and at 0 or less not later. For timers that only release something, of which
+  /// a busy loop has thousands a second: they wake it 63 times a second, whatever their number.
   void start_shared(Timer& timer, std::int64_t delay_us) noexcept;
 
   /// Fires what is due. A callback may start, cancel and destroy any timer, its own too, but not

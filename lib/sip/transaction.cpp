@@ -92,6 +92,9 @@ void ClientTransaction::on_timer() {
         interval_us_ = layer_.timing_.wait_us(sent_, interval_us_, method_ == Method::invite);
       }
     }
+    // The clock was ahead of the wheel when it began to linger.
+    if (has_final() && interval_us_ == 0)
+      return layer_.loop_.timers().start_shared(timer_, left_us);
     layer_.loop_.timers().start(timer_,
                                 interval_us_ > 0 ? std::min(interval_us_, left_us) : left_us);
     return;
@@ -365,6 +368,8 @@ void ServerTransaction::on_timer() {
       (void)layer_.host_.send(path_, response_.view());  // lost: once more after the interval
       interval_us_ = std::min(2 * interval_us_, layer_.timing_.t2_us);
     }
+    if (has_final() && interval_us_ == 0)
+      return layer_.loop_.timers().start_shared(timer_, left_us);
     layer_.loop_.timers().start(timer_,
                                 interval_us_ > 0 ? std::min(interval_us_, left_us) : left_us);
     return;

@@ -112,7 +112,7 @@ class World {
     const std::int64_t due_us = now_us_ + std::max<std::int64_t>(0, delay_us);
     std::uint64_t tick = static_cast<std::uint64_t>((due_us - start_us_ + 999) / 1000);
     tick = std::max(tick, tick_ + 1);
-    while (is_shared && tick % 16 != 0)
+    while (is_shared && delay_us > 0 && tick % 16 != 0)
       ++tick;
     pending_.push_back({tick, order_++, index, due_us});
   }
