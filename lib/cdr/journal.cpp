@@ -79,6 +79,14 @@ struct Waiting {
   std::uint64_t cost_bytes = 0;  // counted in the backlog
 };
 
+/// What the writer waits for, beside the end of a time.
+enum class Rest : std::uint8_t {
+  none,
+  interval,  ///< Many records: the last commit was only just begun.
+  patience,  ///< As well, one that somebody waits for: no other has come.
+  asleep,    ///< Any record.
+};
+
 /// Bounded queue of many producers and one consumer at a time without locks (after D. Vyukov). A
 /// record's place in it is its sequence number, so numbers rise in the order in which records are
 /// written.
@@ -196,11 +204,10 @@ struct Journal::Body {
   std::deque<Segment> segments;       // oldest first; the last one is active while `file` is set
   std::vector<std::pair<std::string, std::uint64_t>> cursors;
 
-  std::mutex wake_mutex;  // guards nothing but the sleep of the writer
+  std::mutex wake_mutex;  // guards nothing but the rest of the writer
   std::condition_variable wake;
-  std::atomic<bool> is_asleep{false};
-  std::atomic<bool> is_patient{false};  // only records that nobody waits for have come
-  std::atomic<bool> has_urgent{false};  // another one has, since the last commit began
+  std::atomic<Rest> rest{Rest::none};
+  std::atomic<bool> has_urgent{false};  // somebody waits for a record, since the last commit began
   std::atomic<bool> is_stopping{false};
   std::thread writer;
 
@@ -244,7 +251,9 @@ struct Journal::Body {
   void recycle();
   Result<void> give_up(const Segment& segment);
   bool carry_forward(std::uint64_t from_serial);
-  void note_urgent();
+  [[nodiscard]] bool ends(Rest kind) const;
+  void end_rest();
+  void take_rest(Rest kind, std::int64_t most_us);
   void run() noexcept;
   void sleep();
   void gather();
@@ -480,23 +489,10 @@ Result<std::uint64_t> Journal::Body::push(RecordType type, std::string payload,
                                        " bytes were full"};
   }
   appended.fetch_add(1, std::memory_order_relaxed);
-  const bool is_urgent = type != RecordType::end && type != RecordType::mark;
-  if (is_urgent) has_urgent.store(true, std::memory_order_seq_cst);
-  const bool ends_patience =
-      is_patient.load(std::memory_order_seq_cst) && (is_urgent || queue.waiting() >= gathered_max);
-  if (ends_patience || (is_asleep.load(std::memory_order_seq_cst) && is_asleep.exchange(false))) {
-    const std::lock_guard guard(wake_mutex);
-    wake.notify_one();
-  }
+  if (type != RecordType::end && type != RecordType::mark)
+    has_urgent.store(true, std::memory_order_seq_cst);
+  end_rest();
   return first_sequence.load(std::memory_order_relaxed) + *position;
-}
-
-/// Somebody waits for a record.
-void Journal::Body::note_urgent() {
-  has_urgent.store(true, std::memory_order_seq_cst);
-  if (!is_patient.load(std::memory_order_seq_cst)) return;
-  const std::lock_guard guard(wake_mutex);
-  wake.notify_one();
 }
 
 bool Journal::Body::has_room() const {
@@ -788,41 +784,57 @@ void Journal::Body::recycle() {
 
 // --- the writer ---
 
-void Journal::Body::sleep() {
-  is_asleep.store(true, std::memory_order_seq_cst);
-  const std::int64_t wait_us =
-      pause_us != 0
-          ? std::clamp<std::int64_t>(retry_at_us - clock.monotonic_us(), 1'000, pause_max_us)
-          : 1'000'000;
-  const bool has_work = can_drain();
-  std::unique_lock guard(wake_mutex);
-  if (!has_work && !is_stopping.load()) {
-    wake.wait_for(guard, std::chrono::microseconds(wait_us),
-                  [this] { return !is_asleep.load() || is_stopping.load(); });
+/// Whether what is there ends such a rest.
+bool Journal::Body::ends(Rest kind) const {
+  const bool has_many = queue.waiting() >= gathered_max;
+  switch (kind) {
+    case Rest::none:
+      return false;
+    case Rest::interval:
+      return has_many;
+    case Rest::patience:
+      return has_many || has_urgent.load(std::memory_order_seq_cst);
+    case Rest::asleep:
+      break;
   }
-  is_asleep.store(false);
+  return true;
+}
+
+/// After something that the writer may wait for. One thread wakes him, however many come by.
+void Journal::Body::end_rest() {
+  if (!ends(rest.load(std::memory_order_seq_cst)) || rest.exchange(Rest::none) == Rest::none)
+    return;
+  const std::lock_guard guard(wake_mutex);
+  wake.notify_one();
+}
+
+/// Sequentially consistent: either the writer sees what has come, or who brought it sees him rest.
+void Journal::Body::take_rest(Rest kind, std::int64_t most_us) {
+  rest.store(kind, std::memory_order_seq_cst);
+  const bool is_over = kind == Rest::asleep ? can_drain() : ends(kind);
+  if (!is_over) {
+    std::unique_lock guard(wake_mutex);
+    wake.wait_for(guard, std::chrono::microseconds(most_us),
+                  [this] { return rest.load() == Rest::none || is_stopping.load(); });
+  }
+  rest.store(Rest::none);
+}
+
+void Journal::Body::sleep() {
+  take_rest(Rest::asleep,
+            pause_us != 0
+                ? std::clamp<std::int64_t>(retry_at_us - clock.monotonic_us(), 1'000, pause_max_us)
+                : 1'000'000);
 }
 
 /// Lets records come together for one flush, since a flush and the wake-ups behind it cost more
 /// than the records.
 void Journal::Body::gather() {
   const std::int64_t wait_us = committed_at_us + options.commit_interval_us - clock.monotonic_us();
-  if (wait_us > 0 && queue.waiting() < gathered_max) {
-    std::unique_lock guard(wake_mutex);
-    wake.wait_for(guard, std::chrono::microseconds(wait_us), [this] { return is_stopping.load(); });
-  }
+  if (wait_us > 0) take_rest(Rest::interval, wait_us);
   // What nobody waits for is no reason for a flush: it would be in the way of the answer that comes
   // next, which would have to wait for another interval.
-  is_patient.store(true, std::memory_order_seq_cst);
-  const auto must_commit = [this] {
-    return has_urgent.load(std::memory_order_seq_cst) || queue.waiting() >= gathered_max ||
-           is_stopping.load();
-  };
-  if (waiting.empty() && queue.waiting() > 0 && !must_commit()) {
-    std::unique_lock guard(wake_mutex);
-    wake.wait_for(guard, std::chrono::microseconds(options.patience_us), must_commit);
-  }
-  is_patient.store(false);
+  if (waiting.empty() && queue.waiting() > 0) take_rest(Rest::patience, options.patience_us);
   has_urgent.store(false);  // before the queue is emptied: what comes later is in time for the next
   committed_at_us = clock.monotonic_us();
 }
@@ -830,10 +842,11 @@ void Journal::Body::gather() {
 void Journal::Body::run() noexcept {
   while (!is_stopping.load()) {
     try {
-      do {
+      for (bool has_more = true; has_more;) {
         gather();
-      } while (commit(false));
-      recycle();
+        has_more = commit(false);
+        recycle();  // each time: under load there is always more
+      }
     } catch (const std::exception& exception) {
       say(LogLevel::error, "journal writer failed", {{"error", exception.what()}});
     }
@@ -983,7 +996,10 @@ std::uint64_t Journal::last_sequence() const noexcept {
 
 Result<void> Journal::wait_durable(std::uint64_t sequence, std::int64_t timeout_ms) {
   if (body_->options.threads) {
-    if (durable_sequence() < sequence) body_->note_urgent();
+    if (durable_sequence() < sequence) {
+      body_->has_urgent.store(true, std::memory_order_seq_cst);
+      body_->end_rest();
+    }
   } else {
     pump();
   }

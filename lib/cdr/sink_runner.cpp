@@ -398,8 +398,9 @@ void SinkRunner::run() noexcept {
       continue;
     }
     journal_.wait_beyond(position_.load(), 1'000);
-    // A few more records make a commit of the sink worth its flush.
-    if (journal_.durable_sequence() > position_.load()) wait(options_.linger_ms);
+    // A few more records make a commit of the sink worth its flush; a full batch needs none.
+    const std::uint64_t waiting = journal_.durable_sequence() - position_.load();
+    if (waiting > 0 && waiting < options_.batch_records) wait(options_.linger_ms);
   }
 }
 

@@ -689,6 +689,53 @@ TEST_CASE("Journal: segments are recycled when every cursor has passed them, not
   CHECK(journal->add_cursor("new", 0).ok());
 }
 
+TEST_CASE("Journal: segments are recycled too while there is always one more record") {
+  TemporaryFolder folder;
+  SystemClock clock;
+  JournalOptions options;
+  options.folder = folder / "journal";
+  options.segment_bytes = 4'096;
+  options.commit_interval_us = 100;
+  auto opened = Journal::open(options, clock, nullptr);
+  REQUIRE(opened.ok());
+  Journal& journal = **opened;
+  const std::size_t cursor = journal.add_cursor("sink", 0).value();
+  constexpr std::uint64_t total = 400;
+  std::uint64_t segments_most = 0;
+  journal.on_durable([&](std::uint64_t sequence) {  // on the writer
+    segments_most = std::max(segments_most, journal.counters().segments);
+    journal.advance_cursor(cursor, sequence);
+    if (sequence < total) (void)journal.append(host_type, std::string(100, 'x'));
+  });
+  REQUIRE(journal.start().ok());
+  REQUIRE(journal.append(host_type, std::string(100, 'x')).ok());
+  REQUIRE(journal.wait_durable(total, 60'000).ok());
+  journal.close();
+  CHECK(journal.counters().segments_recycled > 8);
+  CHECK(segments_most <= 3);
+}
+
+TEST_CASE("Journal: many records do not wait for the pace of commits") {
+  TemporaryFolder folder;
+  SystemClock clock;
+  JournalOptions options;
+  options.folder = folder / "journal";
+  options.commit_interval_us = 1'000'000;
+  auto opened = Journal::open(options, clock, nullptr);
+  REQUIRE(opened.ok());
+  Journal& journal = **opened;
+  REQUIRE(journal.start().ok());
+  const auto first = journal.append(RecordType::answer, "one");  // after a pause: at once
+  REQUIRE(first.ok());
+  journal.wait_beyond(*first - 1, 60'000);
+  const std::int64_t began_us = clock.monotonic_us();
+  for (int i = 0; i < 64; ++i)
+    REQUIRE(journal.append(RecordType::answer, "more").ok());
+  journal.wait_beyond(*first, 60'000);
+  CHECK(journal.durable_sequence() > *first);
+  CHECK(clock.monotonic_us() - began_us < options.commit_interval_us);
+}
+
 TEST_CASE("Journal: a long call stays billable when its segments are recycled") {
   Bench bench;
   auto journal = bench.open();

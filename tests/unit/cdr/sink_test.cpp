@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -140,26 +141,31 @@ TEST_CASE("SinkRunner: a sink that is down loses nothing and keeps the order (C-
   CHECK(line.journal->counters().segments < 3);
 }
 
+namespace {
+
+/// A host's sink under load: more calls end while it writes a batch.
+struct BusySink final : CdrSink {
+  Result<void> write(const Cdr& taken) override {
+    ids.push_back(taken.record_id);
+    return {};
+  }
+  Result<void> flush() override {
+    ++flushes;
+    during_flush();
+    return {};
+  }
+  std::function<void()> during_flush;
+  std::vector<std::uint64_t> ids;
+  std::uint64_t flushes = 0;
+};
+
+}  // namespace
+
 TEST_CASE("SinkRunner: what becomes durable during a batch waits for the next call") {
   Line line;
   line.open();
   SeededRandom random(1);
   const Cdr cdr = test::sample_cdr(1, random);
-  // While it takes a batch, one more call ends, as under load.
-  struct BusySink final : CdrSink {
-    Result<void> write(const Cdr& taken) override {
-      ids.push_back(taken.record_id);
-      return {};
-    }
-    Result<void> flush() override {
-      ++flushes;
-      during_flush();
-      return {};
-    }
-    std::function<void()> during_flush;
-    std::vector<std::uint64_t> ids;
-    std::uint64_t flushes = 0;
-  };
   auto owned = std::make_unique<BusySink>();
   BusySink& sink = *owned;
   std::vector<std::uint64_t> given;
@@ -169,18 +175,60 @@ TEST_CASE("SinkRunner: what becomes durable during a batch waits for the next ca
     line.journal->pump();
   };
   auto target = make_host_target(line.disk, "/j", "busy", std::move(owned));
-  line.attach(*target);
+  std::size_t batch_records = 100;
+  SUBCASE("one batch") {}
+  SUBCASE("three batches, of which the last has room for what came before it") {
+    batch_records = 20;
+  }
+  line.attach(*target, batch_records);
   REQUIRE(line.journal->start().ok());
   for (int i = 0; i < 50; ++i)
     given.push_back(line.append(cdr));
   line.journal->pump();
-  for (std::uint64_t call = 1; call <= 6; ++call) {
+  CHECK(line.runner->pump());
+  CHECK(sink.flushes == (batch_records == 100 ? 1 : 3));
+  CHECK(sink.ids.size() == 49 + sink.flushes);
+  CHECK(line.runner->state().lag_records == 1);
+  while (sink.flushes < 6) {
     CHECK(line.runner->pump());
-    CHECK(sink.flushes == call);
-    CHECK(sink.ids.size() == 49 + call);
-    CHECK(line.runner->state().lag_records == (call <= 5 ? 1 : 0));
+    CHECK(sink.ids.size() == 49 + sink.flushes);
   }
+  CHECK(line.runner->state().lag_records == 0);
   CHECK(sink.ids == given);
+}
+
+TEST_CASE("SinkRunner: a full batch does not wait for more") {
+  Line line;
+  line.open();
+  SeededRandom random(1);
+  const Cdr cdr = test::sample_cdr(1, random);
+  auto owned = std::make_unique<BusySink>();
+  BusySink& sink = *owned;
+  std::promise<void> has_second;
+  const auto append = [&] {
+    for (int i = 0; i < 10; ++i)
+      line.append(cdr);
+    line.journal->pump();
+  };
+  sink.during_flush = [&] {
+    if (sink.flushes == 1) append();
+    if (sink.flushes == 2) has_second.set_value();
+  };
+  auto target = make_host_target(line.disk, "/j", "busy", std::move(owned));
+  SinkRunnerOptions options;
+  options.name = "busy";
+  options.batch_records = 10;
+  options.linger_ms = 600'000;
+  auto created =
+      SinkRunner::create(std::move(options), *line.journal, *target, line.clock, nullptr);
+  REQUIRE(created.ok());
+  line.runner = std::move(*created);
+  REQUIRE(line.journal->start().ok());
+  append();
+  line.runner->start_thread();
+  CHECK(has_second.get_future().wait_for(std::chrono::seconds(60)) == std::future_status::ready);
+  line.runner->stop(60'000);
+  CHECK(sink.ids.size() == 20);
 }
 
 TEST_CASE("SinkRunner: a stop does not wait for a backlog beyond its time (C-07)") {
