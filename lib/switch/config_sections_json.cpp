@@ -446,8 +446,9 @@ const std::vector<Field<SwitchConfig>>& cdr_fields() {
       {"journal", "folder", "\"journal\"", "Where the journal's segments live.",
        [](Reader& r, const Json& v, SwitchConfig& c) { r.string(v, c.cdr_journal, 4096); }},
       {"commit_interval_ms", "integer 0..100", "4",
-       "Commits of the journal start so far apart, unless 64 records wait. An answer waits for one "
-       "before the caller hears of it: less is a shorter set-up, and more flushes of the disk.",
+       "Commits of the journal start so far apart, unless 64 records wait. Answers and payments "
+       "wait "
+       "for one: less is a shorter set-up, and more flushes of the disk. Takes a restart.",
        [](Reader& r, const Json& v, SwitchConfig& c) {
          r.number(v, 0, 100, c.cdr_commit_interval_ms);
        }},

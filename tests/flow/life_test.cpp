@@ -32,9 +32,10 @@ TEST_CASE("Life: a reload names what needs a restart, and a bad one changes noth
   SwitchConfig update = bench.config;
   update.sip_listen.pop_back();
   update.media_port_low = 20'000;
+  update.cdr_commit_interval_ms = 1;
   auto need_restart = bench.tandem->reload(update);
   REQUIRE(need_restart.ok());
-  CHECK(need_restart->size() == 2);
+  CHECK(need_restart->size() == 3);
   SwitchConfig bad = bench.config;
   bad.provision.customer_gateways[0].account = "nobody";
   CHECK_FALSE(bench.tandem->reload(bad).ok());

@@ -57,6 +57,18 @@ TEST_CASE("read_config: every key has the default that the reference names") {
   CHECK(p.media_tos == 0xa0);
 }
 
+TEST_CASE("read_config: the pace of the journal is 0 to 100 ms") {
+  CHECK(read(R"("cdr": {"commit_interval_ms": 0})").config.cdr_commit_interval_ms == 0);
+  CHECK(read(R"("cdr": {"commit_interval_ms": 100})").config.cdr_commit_interval_ms == 100);
+  for (const char* value : {"-1", "101", "0.5", "true"}) {
+    CAPTURE(value);
+    const ConfigReading reading =
+        read(std::string(R"("cdr": {"commit_interval_ms": )") + value + "}");
+    REQUIRE(reading.errors.size() == 1);
+    CHECK(reading.errors[0].pointer == "/cdr/commit_interval_ms");
+  }
+}
+
 TEST_CASE(
     "read_config: an agent is an account of its kind, in the same currency, of customers only "
     "(B-17)") {
