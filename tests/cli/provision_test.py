@@ -189,9 +189,13 @@ class Provision(unittest.TestCase):
             self.ask("POST", "/rate_decks/retail/schedule", {"version": 2, "valid_from": soon.isoformat()})
             self.assertEqual(self.active(), [1])
             until(lambda: self.active() == [2], "the version is active")
+
+            def prices():  # of the tables in use, which are built after the version was made the active one
+                rates = self.ask("GET", "/rate_decks/retail/rates?format=csv")
+                return [row["price"] for row in csv.DictReader(io.StringIO(rates))]
+
+            until(lambda: prices() == ["0.90", "0.10"], "the tables are those of the version")
             self.assertEqual(len(self.deck()["rates"]), 2)
-            rates = self.ask("GET", "/rate_decks/retail/rates?format=csv")
-            self.assertEqual([row["price"] for row in csv.DictReader(io.StringIO(rates))], ["0.90", "0.10"])
 
     def test_import_and_export_beside_a_running_switch_and_without_one(self):
         accounts = self.in_folder("accounts.csv", "id,balance,rate_deck,memo\nc1,1.00,retail,\"one, two\"\nc2,2.50,retail,\n")
