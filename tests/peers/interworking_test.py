@@ -309,6 +309,53 @@ def kamailio_as_vendor():
         switch.expect_idle()
 
 
+def kamailio_before_sipp():
+    """SIPp calls SIPp past the same proxy: the caller hangs up, the called party does, or it is busy. What is sent within
+    a call follows the route that the proxy recorded (RFC 3261, 12.2.1.1)."""
+    proxy, port, calls = free_port(), free_port(), 5
+    with Switch("kamailio-sipp", [{"id": "v1", "addresses": ["127.0.0.1:%d" % proxy]}]) as switch:
+        with Kamailio(switch.folder, proxy, port), Capture(switch, [switch.port, proxy, port]) as capture:
+            for called, calling, options in (("answers", "uac", ("-d", "200")), ("hangs_up", "hung_up", ()),
+                                             ("refuses_486", "refused_486", ())):
+                with Sipp(switch, called, port=port, calls=calls) as callee, \
+                        uac(switch, "-r", "20", *options, name=calling, calls=calls) as caller:
+                    caller.expect_good()
+                    callee.expect_good()
+        records = switch.wait_cdrs(3 * calls)
+        expect(len({r["call_id"] for r in records}) == 3 * calls, "each call once")
+        seen = sorted((r["end_reason"], r["sip_status"], r["release_side"]) for r in records)
+        expect(seen == sorted([("NormalCallClearing", 200, "caller"), ("NormalCallClearing", 200, "callee"),
+                               ("CalleeBusy", 486, "callee")] * calls), "who ended it, and how", seen)
+        expect_charges_right(records)
+        expect(all((Decimal(r["charge"]) > 0) == (r["sip_status"] == 200) for r in records), "who talked pays", records)
+        expect_money_fits(switch, records)
+        switch.expect_idle()
+        capture.expect_clean()
+        expect_routed(capture, switch.port, proxy, port, calls)
+
+
+def expect_routed(capture, switch, proxy, callee, calls):
+    """Each ACK and BYE of the calls went past the proxy, those of the switch by the proxy's Record-Route to the called
+    party's Contact; only the ACK of a refusal has no route, since it goes to the next hop (RFC 3261, 17.1.1.3)."""
+    decode = [word for each in (switch, proxy, callee) for word in ("-d", "udp.port==%d,sip" % each)]
+    names = {switch: "switch", proxy: "proxy", callee: "callee"}
+    ways = {}
+    for method, call, source, target, uri, route in capture.fields(
+            "sip.Method in {ACK, BYE} and udp.srcport in {%d, %d, %d} and udp.dstport in {%d, %d, %d}" % (*names, *names),
+            "sip.Method", "sip.Call-ID", "udp.srcport", "udp.dstport", "sip.r-uri", "sip.Route", options=decode):
+        is_routed = route.startswith("<sip:127.0.0.1:%d;" % proxy) and ";lr" in route
+        if names[int(source)] == "switch" and is_routed:
+            expect(uri.startswith("sip:127.0.0.1:%d" % callee), "sent to the called party's Contact", method, uri)
+        way = (method, names[int(source)], names[int(target)], "by route" if is_routed else "")
+        ways.setdefault(way, set()).add(call)
+    seen = {way: len(ids) for way, ids in ways.items()}
+    expect(seen == {("ACK", "switch", "proxy", "by route"): 2 * calls, ("ACK", "switch", "proxy", ""): calls,
+                    ("ACK", "proxy", "callee", ""): 3 * calls,
+                    ("BYE", "switch", "proxy", "by route"): calls, ("BYE", "proxy", "callee", ""): calls,
+                    ("BYE", "callee", "proxy", "by route"): calls, ("BYE", "proxy", "switch", ""): calls},
+           "ACK and BYE on their ways, by calls", seen)
+
+
 def kamailio_as_registrar():
     """A carrier that we register at (R-25): it challenges, is called with the password, calls us where we registered, and
     knows us no more when we have stopped."""
@@ -344,4 +391,5 @@ def kamailio_as_registrar():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (kamailio_as_vendor, kamailio_as_registrar, baresip_talks_both_ways)})
+    main({f.__name__: f for f in (kamailio_as_vendor, kamailio_before_sipp, kamailio_as_registrar,
+                                        baresip_talks_both_ways)})

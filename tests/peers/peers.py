@@ -202,12 +202,14 @@ class Switch:
         return {name: value for name, value in self.metrics().items() if name.startswith("tandem_gateway_calls")}
 
     def expect_idle(self, seconds=10):
-        """Every lease is back: no call, no line, nothing held."""
+        """Every lease is back: no call, no line, no relayed media, nothing held."""
         def idle():
             held = json.loads(self.api("/api/v1/accounts"))
-            return (self.metrics()["tandem_calls_live"] == 0 and not any(self.lines_in_use().values())
+            metrics = self.metrics()
+            return (metrics["tandem_calls_live"] == 0 and metrics["tandem_media_sessions"] == 0
+                    and not any(self.lines_in_use().values())
                     and all(Decimal(account.get("held", "0")) == 0 for account in held))
-        wait_until(idle, seconds, "calls, lines and holds back to 0")
+        wait_until(idle, seconds, "calls, media sessions, lines and holds back to 0")
 
     def proc(self, name):
         with open("/proc/%d/%s" % (self.process.pid, name)) as file:

@@ -10,6 +10,7 @@ import struct
 from peers import *
 from tls_test import connect, with_tls
 
+T1 = {"sip_t1_ms": 100}  # what nobody answers or acknowledges is over after 6.4 s
 TORTURE = os.path.join(SHARED, "testdata", "sip-torture")
 MALFORMED = os.path.join(SHARED, "testdata", "sip-malformed")
 
@@ -82,6 +83,16 @@ def good_call(switch, uas_port):
     load(switch, uas_port, "--calls", 1, "--hold", 50)
 
 
+def expect_nothing_left(switch):
+    """Whatever the messages began is over: no call, line, hold or dialog, and 64 T1 later no transaction of theirs."""
+    switch.expect_idle(40)
+
+    def is_over():
+        metrics = switch.metrics()
+        return metrics["tandem_dialogs_live"] == 0 and metrics["tandem_transactions_live"] == 0
+    wait_until(is_over, 40, "dialogs and transactions back to 0")
+
+
 def judge(row, statuses):
     """Why the final statuses do not fit the row of expected.tsv; "" when they do."""
     expected, also = row["expected"], row["also_acceptable"]
@@ -120,7 +131,7 @@ def torture():
         rows = list(csv.DictReader(file, delimiter="\t"))
     wrong, unseen = [], 0
     earlier = set()  # Call-IDs of rows before: a call of theirs that ends only now answers them
-    with Switch("torture", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}]) as switch:
+    with Switch("torture", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], parameters=T1) as switch:
         wire = Wire(switch)
         for number, row in enumerate(rows):
             with open(os.path.join(TORTURE, row["file"]), "rb") as file:
@@ -138,6 +149,7 @@ def torture():
                                                                      row["also_acceptable"]))
             expect(switch.is_alive(), "the switch lives after " + row["file"], switch.log_text())
         good_call(switch, port)
+        expect_nothing_left(switch)
         print("torture: %d messages, %d without a visible answer" % (len(rows), unseen))
         expect(not wrong, "%d of %d answers are wrong" % (len(wrong), len(rows)), *wrong)
 
@@ -150,7 +162,7 @@ def malformed():
                    if not name.endswith((".md", ".tsv", ".pcap", ".pcapng")))
     expect(len(files) > 100, "the corpus is there", len(files))
     port = free_port()
-    with Switch("malformed", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}]) as switch:
+    with Switch("malformed", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], parameters=T1) as switch:
         wire = Wire(switch)
         for number, path in enumerate(files):
             with open(path, "rb") as file:
@@ -164,6 +176,7 @@ def malformed():
                 good_call(switch, port)
         good_call(switch, port)
         # Calls that a mangled INVITE began ring at nobody: they must not stay for ever.
+        expect_nothing_left(switch)
         print("malformed: %d files, %d datagrams" % (len(files), 3 * len(files)))
 
 
@@ -200,8 +213,8 @@ def torture_over_streams():
     with open(os.path.join(TORTURE, "expected.tsv"), newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     wrong, closed = [], 0
-    with with_tls(Switch("torture_streams", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], tcp=True),
-                  free_port()) as switch:
+    with with_tls(Switch("torture_streams", [{"id": "v1", "addresses": ["127.0.0.1:%d" % port]}], parameters=T1,
+                         tcp=True), free_port()) as switch:
         def plain(switch):
             return socket.create_connection((switch.address, switch.port), 5, (CUSTOMER, 0))
         for opened in (plain, connect):
@@ -220,6 +233,7 @@ def torture_over_streams():
                     expect(switch.is_alive(), "the switch lives after " + row["file"], switch.log_text())
                 expect(over_stream(beside, b"", len(rows)) == ([], False), "a connection beside them goes on")
         good_call(switch, port)
+        expect_nothing_left(switch)
         print("torture over streams: %d messages, %d connections closed" % (2 * len(rows), closed))
         expect(not wrong, "%d answers are wrong" % len(wrong), *wrong)
 
