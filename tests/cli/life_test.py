@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import time
 import unittest
 
 from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, run,
@@ -149,12 +150,17 @@ class Life(unittest.TestCase):
         with RunningSwitch(self.file) as switch:
             self.config["provision"]["accounts"].append({"id": "new", "balance": "1.00", "rate_deck": "none-such"})
             self.config["provision"]["accounts"].append({"id": "newer", "balance": 1})
+            deck = self.config["provision"]["rate_decks"][0]["rates"]
+            deck[0]["price"], deck[1]["price"] = "0.99", "cheap"
             write_config(self.path, self.config)
             switch.signal(signal.SIGHUP)
             until(lambda: "/provision/accounts/3/rate_deck" in switch.errors() and
-                  "/provision/accounts/4/balance" in switch.errors(), "both errors")
+                  "/provision/accounts/4/balance" in switch.errors() and
+                  "/provision/rate_decks/0/rates/1/price" in switch.errors(), "all errors")
+            self.hang_up(self.paid_call("c1"), "bye")
+            until(lambda: [record["charge"] for record in self.records()] == ["0.60"], "the former price")
             self.assertEqual(request(self.admin_port, "GET", "/api/v1/accounts/new")[0], 404)
-            self.assertEqual(self.account("acme")["balance"], "10.00")
+            self.assertEqual(self.account("acme")["balance"], "9.40")
 
     def refused(self, *words, mounts=()):
         """Starts a switch that cannot start; one error line with `words`, status 1. `mounts`: of in_other_mounts()."""
@@ -218,6 +224,86 @@ class Life(unittest.TestCase):
             print("not run: a full disk, because no file system may be mounted here")
             return
         self.refused(self.path, mounts=mounts)
+
+    def on_small_disk(self, name):
+        """A running switch whose folder `name` is a disk of 4 MiB, and a function that fills it up; None: not allowed here."""
+        mounts = self.in_other_mounts(f'mkdir -p "$1/{name}"; mount -t tmpfs -o size=4m tmpfs "$1/{name}"')
+        if mounts is None:
+            print(f"not run: a disk under {name} that fills up, because no file system may be mounted here")
+            return None, None
+        switch = RunningSwitch(self.file, before=mounts)
+        filler = f"/proc/{switch.process.pid}/root{self.path}/{name}/filler"
+
+        def fill():
+            with open(filler, "wb", buffering=0) as file:
+                with self.assertRaises(OSError):
+                    while file.write(bytes(4096)):
+                        pass
+            return filler
+
+        return switch, fill
+
+    def hang_up(self, final, branch):
+        self.caller.in_dialog("BYE", 2, final, self.sip_port, branch)
+        bye, source = self.vendor.receive("BYE ")
+        self.vendor.answer(bye, source, 200, "OK")
+        self.caller.receive(r"SIP/2\.0 200")
+
+    def paid_call(self, call_id):
+        """A call that is up for so long that its first minute is paid (B-08: 50 ms)."""
+        final = answered_call(self.caller, self.vendor, self.sip_port, "447700900000", call_id)
+        counts_at = time.monotonic() + 0.1
+        until(lambda: time.monotonic() > counts_at, "talk that counts")
+        return final
+
+    def records(self):
+        return json.loads(request(self.admin_port, "GET", "/api/v1/cdrs?answered=yes")[2])
+
+    def check_money(self):
+        """Two calls were answered: each has one record, and the balance is what they leave."""
+        records = self.records()
+        self.assertEqual(sorted(record["call_id"] for record in records), ["c1", "c2"])
+        self.assertEqual([record["charge"] for record in records], ["0.60", "0.60"])
+        self.assertEqual(self.account("acme")["balance"], "8.80")
+
+    def test_records_on_a_disk_that_fills_up(self):
+        switch, fill = self.on_small_disk("cdr")
+        if switch is None:
+            return
+        with switch:
+            filler = fill()
+            for call_id in ("c1", "c2"):  # the records wait, the calls do not
+                self.hang_up(self.paid_call(call_id), "bye" + call_id)
+                until(lambda: " fails: " in switch.errors(), "an alarm")
+            self.assertEqual(self.records(), [])
+            os.remove(filler)
+            until(lambda: " works again" in switch.errors(), "the end of the alarm")
+            until(lambda: len(self.records()) == 2, "both records")
+            self.check_money()
+            self.assertEqual(switch.stop(), 0)
+
+    def test_a_journal_on_a_disk_that_fills_up(self):
+        switch, fill = self.on_small_disk("journal")
+        if switch is None:
+            return
+        with switch:
+            final = self.paid_call("c1")
+            filler = fill()
+            with SipEnd() as other:  # its own, for refusals that it does not acknowledge are repeated
+                for number in range(10_000):  # it has reserved room for some
+                    other.invite(self.sip_port, "9912345", call_id=f"r{number}")
+                    answer, _ = other.receive(r"SIP/2\.0 [45]")
+                    if answer.start.startswith("SIP/2.0 503"):
+                        break
+            self.assertTrue(answer.start.startswith("SIP/2.0 503"), answer.start)
+            until(lambda: "journal cannot be written, new calls are refused" in switch.errors(), "an alarm")
+            self.hang_up(final, "bye")  # the call that was up ends as ever
+            os.remove(filler)
+            until(lambda: "journal works again" in switch.errors(), "the end of the alarm")
+            self.hang_up(self.paid_call("c2"), "bye2")
+            until(lambda: len(self.records()) == 2, "both records")
+            self.check_money()
+            self.assertEqual(switch.stop(), 0)
 
     def test_the_ledger_adds_up_beside_a_switch_and_after_a_kill(self):
         def check():

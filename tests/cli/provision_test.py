@@ -254,8 +254,12 @@ class Provision(unittest.TestCase):
         for is_running in (True, False):
             switch = RunningSwitch(self.file) if is_running else None
             try:
+                if is_running:
+                    in_use = self.ask("GET", "/rate_decks/retail/rates?format=csv")
                 done = self.command("import", "rates", broken, "--deck", "retail", status=2)
                 self.assertIn("broken.csv row 3", done.stderr)
+                if is_running:
+                    self.assertEqual(self.ask("GET", "/rate_decks/retail/rates?format=csv"), in_use)
                 self.command("import", "rates", deck, "--deck", "made")
                 versions = json.loads(self.command("deck", "versions", "--deck", "made").stdout)
                 self.assertEqual([v["rows"] for v in versions], [10_000])

@@ -71,12 +71,12 @@ def write_config(path, config, name="switch.json"):
 
 
 class RunningSwitch:
-    """`tandem-switch run`, ready. Ends with the block."""
+    """`tandem-switch run`, ready, behind the words of another command that runs it. Ends with the block."""
 
-    def __init__(self, config_path):
+    def __init__(self, config_path, before=()):
         self.config_path = config_path
         self.log = tempfile.TemporaryFile(mode="w+")
-        self.process = subprocess.Popen([PROGRAM, "run", "--config", config_path], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*before, PROGRAM, "run", "--config", config_path], stdout=subprocess.PIPE,
                                         stderr=self.log, text=True)
         selector = selectors.DefaultSelector()
         selector.register(self.process.stdout, selectors.EVENT_READ)
