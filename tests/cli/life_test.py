@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A running switch: start, signals, reload, restart, what keeps it from starting, and calls on real sockets."""
+import csv
 import json
 import os
 import signal
@@ -9,8 +10,8 @@ import subprocess
 import time
 import unittest
 
-from switch_program import (RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, request, run,
-                            until, write_config)
+from switch_program import (PROGRAM, RunningSwitch, SipEnd, answered_call, base_config, folder, free_port, port_range,
+                            request, run, until, write_config)
 
 
 def cdrs(file, *words):
@@ -162,6 +163,32 @@ class Life(unittest.TestCase):
             self.assertEqual(request(self.admin_port, "GET", "/api/v1/accounts/new")[0], 404)
             self.assertEqual(self.account("acme")["balance"], "9.40")
 
+    def test_hup_with_a_bad_row_in_a_deck_file_leaves_the_deck_in_place(self):
+        def write_deck(*rows):
+            with open(os.path.join(self.path, "retail.csv"), "w", encoding="utf-8") as file:
+                file.write("\n".join(("prefix,price,per_s,first_s,next_s", *rows, "")))
+
+        def charges(number):
+            self.hang_up(self.paid_call(f"c{number}"), f"bye{number}")
+            records = until(lambda: len(found := self.records()) == number and found, f"record {number}")
+            return {record["call_id"]: record["charge"] for record in records}
+
+        self.config["provision"]["rate_decks"][0] = {"id": "retail", "file": "retail.csv"}
+        write_config(self.path, self.config)
+        write_deck("44,0.60,60,60,60")
+        with RunningSwitch(self.file) as switch:
+            write_deck("44,0.99,60,60,60", "45,cheap,60,60,60")
+            switch.signal(signal.SIGHUP)
+            until(lambda: "retail.csv row 3" in switch.errors() and "cheap" in switch.errors(), "the row is named")
+            self.assertEqual(charges(1), {"c1": "0.60"})
+            write_deck("44,0.99,60,60,60", "45,0.50,60,60,60")
+            switch.signal(signal.SIGHUP)
+            rates = "/api/v1/rate_decks/retail/rates?format=csv"
+            until(lambda: "0.99" in request(self.admin_port, "GET", rates)[2], "the row that was right this time")
+            self.assertEqual(charges(2), {"c1": "0.60", "c2": "0.99"})
+            self.assertEqual(self.account("acme")["balance"], "8.41")
+            self.assertEqual(switch.stop(), 0)
+
     def refused(self, *words, mounts=()):
         """Starts a switch that cannot start; one error line with `words`, status 1. `mounts`: of in_other_mounts()."""
         done = run("run", "--config", self.file, before=mounts)
@@ -232,7 +259,7 @@ class Life(unittest.TestCase):
             print(f"not run: a disk under {name} that fills up, because no file system may be mounted here")
             return None, None
         switch = RunningSwitch(self.file, before=mounts)
-        filler = f"/proc/{switch.process.pid}/root{self.path}/{name}/filler"
+        filler = self.seen_by(switch, name, "filler")
 
         def fill():
             with open(filler, "wb", buffering=0) as file:
@@ -242,6 +269,10 @@ class Life(unittest.TestCase):
             return filler
 
         return switch, fill
+
+    def seen_by(self, switch, *names):
+        """A path in the test's folder as `switch` sees it, whose mounts are its own."""
+        return os.path.join(f"/proc/{switch.process.pid}/root{self.path}", *names)
 
     def hang_up(self, final, branch):
         self.caller.in_dialog("BYE", 2, final, self.sip_port, branch)
@@ -257,7 +288,7 @@ class Life(unittest.TestCase):
         return final
 
     def records(self):
-        return json.loads(request(self.admin_port, "GET", "/api/v1/cdrs?answered=yes")[2])
+        return json.loads(request(self.admin_port, "GET", "/api/v1/cdrs?answered=yes&limit=1000")[2])
 
     def check_money(self):
         """Two calls were answered: each has one record, and the balance is what they leave."""
@@ -266,20 +297,108 @@ class Life(unittest.TestCase):
         self.assertEqual([record["charge"] for record in records], ["0.60", "0.60"])
         self.assertEqual(self.account("acme")["balance"], "8.80")
 
-    def test_records_on_a_disk_that_fills_up(self):
-        switch, fill = self.on_small_disk("cdr")
+    def set_up_load(self):
+        """Money and media ports for load(), whose callees answer instead of self.vendor."""
+        ports = 200  # 2 pairs a call, at rest for a while behind it
+        first = port_range(ports)
+        self.config["media"]["ports"] = [first, first + ports - 1]
+        self.config["provision"]["accounts"][0]["balance"] = "100.00"
+        self.config["provision"]["vendor_gateways"][0]["addresses"] = [f"127.0.0.1:{free_port()}"]
+
+    def load(self, calls):
+        """Calls of tandem-load that are all answered and last long enough to be paid; their Call-IDs."""
+        uas, = self.config["provision"]["vendor_gateways"][0]["addresses"]
+        log = os.path.join(self.path, "answered")
+        done = subprocess.run(
+            [os.path.join(os.path.dirname(PROGRAM), "tandem-load"), "--target", f"127.0.0.1:{self.sip_port}", "--from",
+             "127.0.0.1", "--uas", uas, "--calls", str(calls), "--rate", "40", "--hold", "150", "--callee", "4477########",
+             "--answered-log", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        with open(log, encoding="utf-8") as file:
+            call_ids = [line.split()[0] for line in file]
+        self.assertEqual(len(call_ids), calls)
+        return call_ids
+
+    def failing(self):
+        """Names of the sinks that /metrics says take nothing."""
+        lines = request(self.admin_port, "GET", "/metrics")[2].splitlines()
+        failing = [line for line in lines if line.startswith("tandem_sink_failing{") and line.endswith(" 1")]
+        return sorted(line.split('"')[1] for line in failing)
+
+    def check_load(self, call_ids, balance):
+        """Each of these answered calls has one record of 0.60, no other has any, and `balance` is what they leave."""
+        records = until(lambda: (found := self.records()) and len(found) >= len(call_ids) and found, "all records")
+        self.assertEqual(sorted(record["call_id"] for record in records), sorted(call_ids))
+        self.assertEqual({record["charge"] for record in records}, {"0.60"})
+        until(lambda: self.account("acme")["held"] == "0.00", "nothing is held")
+        self.assertEqual(self.account("acme")["balance"], balance)
+
+    def test_records_and_the_database_on_a_disk_that_fills_up(self):
+        self.set_up_load()
+        self.config["database"] = "small/switch.db"
+        self.config["cdr"] = {"journal": "journal", "sinks": [{"type": "sqlite", "path": "small/cdr"}]}
+        write_config(self.path, self.config)
+        switch, fill = self.on_small_disk("small")
         if switch is None:
             return
         with switch:
+            call_ids = self.load(10)
             filler = fill()
-            for call_id in ("c1", "c2"):  # the records wait, the calls do not
-                self.hang_up(self.paid_call(call_id), "bye" + call_id)
-                until(lambda: " fails: " in switch.errors(), "an alarm")
-            self.assertEqual(self.records(), [])
+            call_ids += self.load(20)  # the records wait, the calls do not
+            sinks = ["ledger", "packages", "sqlite-0"]  # all that write there
+            for sink in sinks:
+                until(lambda: f'alarm text="sink {sink} fails: ' in switch.errors(), "an alarm of " + sink)
+            self.assertEqual(self.failing(), sinks)
+            self.assertEqual(request(self.admin_port, "GET", "/healthz")[0], 200)
+            call_ids += self.load(10)  # alarms change nothing for them
+            self.assertLess(len(self.records()), len(call_ids))
+            self.assertNotIn(" works again", switch.errors())
             os.remove(filler)
-            until(lambda: " works again" in switch.errors(), "the end of the alarm")
-            until(lambda: len(self.records()) == 2, "both records")
-            self.check_money()
+            for sink in sinks:
+                until(lambda: f"sink {sink} works again" in switch.errors(), "the end of the alarm of " + sink)
+            self.check_load(call_ids, "76.00")
+            self.assertEqual(self.failing(), [])
+            self.assertEqual(switch.stop(), 0)
+
+    def test_a_file_system_of_records_that_becomes_read_only(self):
+        # The system refuses to make a file system read-only while a file on it is open for writing, as .lock is and those
+        # of a database are. So the folder is mounted once more over itself, read-only: the sink of files opens each by its
+        # path for each batch and meets EROFS, the sink beside it does not.
+        self.set_up_load()
+        self.config["cdr"] = {"sinks": [{"type": "sqlite"}, {"type": "files", "path": "out", "format": "csv"}]}
+        write_config(self.path, self.config)
+        make_read_only = 'mount --bind "$1/out" "$1/out"; mount -o remount,bind,ro "$1/out"'
+        mounts = self.in_other_mounts('mkdir -p "$1/out"; ' + make_read_only + '; umount "$1/out"')
+        if mounts is None:
+            print("not run: records on a file system that becomes read-only, because none may be mounted here")
+            return
+        with RunningSwitch(self.file, before=mounts) as switch:
+            def in_its_mounts(script):
+                words = ["nsenter", f"--target={switch.process.pid}", "--mount"]
+                words += [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+                subprocess.run([*words, "sh", "-ec", script, "sh", self.path], check=True)
+
+            def in_files():
+                rows = []
+                for name in os.listdir(self.seen_by(switch, "out")):
+                    if ".csv" in name:
+                        with open(self.seen_by(switch, "out", name), encoding="utf-8", newline="") as file:
+                            rows += [row["call_id"] for row in csv.DictReader(file)]
+                return sorted(rows)
+
+            former = self.load(5)
+            until(lambda: in_files() == sorted(former), "the first records in files")
+            in_its_mounts(make_read_only)
+            call_ids = former + self.load(5)
+            until(lambda: 'alarm text="sink files-1 fails: ' in switch.errors(), "an alarm")
+            self.assertIn("Read-only file system", switch.errors())
+            self.assertEqual(self.failing(), ["files-1"])
+            self.check_load(call_ids, "94.00")  # in the other sink, and paid
+            self.assertEqual(in_files(), sorted(former))
+            in_its_mounts('umount "$1/out"')
+            until(lambda: "sink files-1 works again" in switch.errors(), "the end of the alarm")
+            until(lambda: len(in_files()) >= len(call_ids), "all records in files")
+            self.assertEqual(in_files(), sorted(call_ids))
             self.assertEqual(switch.stop(), 0)
 
     def test_a_journal_on_a_disk_that_fills_up(self):
@@ -289,23 +408,33 @@ class Life(unittest.TestCase):
         with switch:
             final = self.paid_call("c1")
             filler = fill()
+            taken = {"c1", "c2"}  # calls that have a record, one way or another
             with SipEnd() as other:  # its own, for refusals that it does not acknowledge are repeated
                 for number in range(10_000):  # it has reserved room for some
                     other.invite(self.sip_port, "9912345", call_id=f"r{number}")
-                    other.receive(r"SIP/2\.0 [45]")
+                    answer, _ = other.receive(r"SIP/2\.0 [45]")
+                    if not answer.start.startswith("SIP/2.0 503"):
+                        taken.add(answer["call-id"])
                     if "No space left on device" in switch.errors():
                         break
             until(lambda: "journal cannot be written, new calls are refused" in switch.errors(), "an alarm")
             with SipEnd() as other:
                 other.invite(self.sip_port, "447700900000", call_id="refused")
                 self.assertTrue(other.receive(r"SIP/2\.0 [2-6]")[0].start.startswith("SIP/2.0 503"))
+            status, _, body = request(self.admin_port, "GET", "/healthz")
+            self.assertEqual((status, json.loads(body)["status"]), (503, "journal"))
+            self.assertIn("\ntandem_journal_writable 0\n", request(self.admin_port, "GET", "/metrics")[2])
             self.hang_up(final, "bye")  # the call that was up ends as ever
             os.remove(filler)
             until(lambda: "journal works again" in switch.errors(), "the end of the alarm")
+            self.assertEqual(request(self.admin_port, "GET", "/healthz")[0], 200)
             self.hang_up(self.paid_call("c2"), "bye2")
             until(lambda: len(self.records()) == 2, "both records")
             self.check_money()
             self.assertEqual(switch.stop(), 0)
+        call_ids = [record["call_id"] for record in cdrs(self.file, "--limit", "20000")]
+        self.assertEqual(len(call_ids), len(set(call_ids)))
+        self.assertLessEqual(taken, set(call_ids), "what the full disk had no room for was written when there was")
 
     def test_the_ledger_adds_up_beside_a_switch_and_after_a_kill(self):
         def check():

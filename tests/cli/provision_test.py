@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import time
 import unittest
 from datetime import datetime, timedelta, timezone
 
@@ -247,6 +248,18 @@ class Provision(unittest.TestCase):
         self.assertEqual([row["prefix"] for row in rows], ["33", "44", "4420", "4421", "4422"])
         self.assertTrue(rows[0]["locked"])
 
+    def charge_of_a_call(self):
+        """What the running switch makes a call cost by its deck "retail": its first minute, after 50 ms (B-08)."""
+        with SipEnd() as caller:
+            final = answered_call(caller, self.vendor, self.sip_port, "447700900000", "priced")
+            counts_at = time.monotonic() + 0.1
+            until(lambda: time.monotonic() > counts_at, "talk that counts")
+            caller.in_dialog("BYE", 2, final, self.sip_port, "bye")
+            bye, source = self.vendor.receive("BYE ")
+            self.vendor.answer(bye, source, 200, "OK")
+        record, = until(lambda: self.ask("GET", "/cdrs?answered=yes"), "the record")
+        return record["charge"]
+
     def test_import_of_rates(self):
         rows = "".join(f"{prefix},0.{prefix % 90 + 10}\n" for prefix in range(10_000, 20_000))
         deck = self.in_folder("deck.csv", "prefix,price\n" + rows)
@@ -260,6 +273,8 @@ class Provision(unittest.TestCase):
                 self.assertIn("broken.csv row 3", done.stderr)
                 if is_running:
                     self.assertEqual(self.ask("GET", "/rate_decks/retail/rates?format=csv"), in_use)
+                    self.assertEqual(self.ask("GET", "/rate_decks/retail/versions"), [])
+                    self.assertEqual(self.charge_of_a_call(), "0.60")
                 self.command("import", "rates", deck, "--deck", "made")
                 versions = json.loads(self.command("deck", "versions", "--deck", "made").stdout)
                 self.assertEqual([v["rows"] for v in versions], [10_000])
